@@ -1,0 +1,72 @@
+# `make run` and `make test` need Python 3 and make, nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint browser schema clients bench clean
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PYTHON := .venv/bin/python
+export UV_PROJECT_ENVIRONMENT := .venv
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "make %-9s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	@python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+setup: .venv/.installed ## Install everything from uv.lock
+
+# Anew when what is to be installed has changed. The C parser of gunicorn comes as source: it is
+# taken where there is a compiler, else gunicorn's own does.
+.venv/.installed: uv.lock pyproject.toml .python-version $(filter .uv/bin/uv,$(UV))
+	@$(UV) sync --quiet --frozen --group fast 2>/dev/null || $(UV) sync --quiet --frozen
+	@touch $@
+
+run: setup ## Start the service: SQLite, or what DATABASE_URL says
+	@exec $(PYTHON) -m service run $(ARGS)
+
+# Each process starts a service of its own: more than a few bring nothing.
+PYTEST := .venv/bin/pytest --numprocesses auto --maxprocesses 4 --cov
+
+test: lint ## Lint, then test on SQLite and on PostgreSQL, one of its own without DATABASE_URL
+	@.venv/bin/coverage erase
+	@$(PYTEST) --db sqlite --cov-report= $(ARGS)
+	@$(PYTEST) --db postgres --cov-append --cov-report=term-missing:skip-covered $(ARGS)
+
+lint: setup ## Check style, types, layers and the Dockerfile
+	@.venv/bin/ruff check --quiet --output-format concise
+	@.venv/bin/ruff format --quiet --check
+	@.venv/bin/mypy --no-error-summary
+	@layers=$$(.venv/bin/lint-imports) || { echo "$$layers"; exit 1; }
+	@.venv/bin/hadolint Dockerfile
+
+browser: ## Install Debian's Chromium for the browser tests, where that is possible
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
+	fi || echo "There is no Chromium: the browser tests will be skipped."
+
+schema: setup ## Write openapi.yaml
+	@SECRET_KEY=unused $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
+
+DOCUMENT := openapi.yaml
+CLIENTS := clients
+NODE_MODULES := tests/openapi/node_modules
+
+clients: setup ## Generate clients in Python and, where there is Node, TypeScript
+	@rm -rf $(CLIENTS)/python $(CLIENTS)/typescript
+	@mkdir -p $(CLIENTS)
+	@.venv/bin/openapi-python-client generate --path $(DOCUMENT) --output-path $(CLIENTS)/python \
+		--meta uv --fail-on-warning --config tests/openapi/openapi-python-client.yaml
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(NODE_MODULES)/.package-lock.json && \
+		$(NODE_MODULES)/.bin/openapi-typescript $(DOCUMENT) --output $(CLIENTS)/typescript/schema.d.ts; \
+	else echo "There is no Node: no client in TypeScript."; fi
+
+$(NODE_MODULES)/.package-lock.json: tests/openapi/package-lock.json
+	@npm ci --prefix tests/openapi --ignore-scripts --no-audit --no-fund --loglevel error
+
+bench: setup ## Measure the service
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+clean: ## Remove what the other targets make, but no data
+	@rm -rf .uv .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist \
+		clients $(NODE_MODULES)
