@@ -1,0 +1,102 @@
+"""Clients and keys in Django's admin; a key is shown once, by the answer that creates it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
+
+from tasks_api.clients import key_format
+from tasks_api.models import Client, ClientKey, Scope
+
+
+class Lines(forms.CharField):
+    """A list of strings, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+
+class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Scopes to tick, and task patterns one a line."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, widget=forms.CheckboxSelectMultiple, required=False
+    )
+    task_patterns = Lines(
+        required=False,
+        help_text="Which of the exposed task types it may enqueue, one pattern a line: shop.tasks.*",
+    )
+
+    class Meta:
+        model = Client
+        fields = ("name", "scopes", "task_patterns", "rate")
+
+
+@admin.register(Client)
+class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Clients are created and changed here, and never deleted."""
+
+    form = ClientForm
+    list_display = ("name", "scopes", "task_patterns", "rate", "created_at")
+    readonly_fields = ("created_at",)
+    search_fields = ("name",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ClientKey)
+class ClientKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys are issued and revoked here; neither they nor their digests can be read again."""
+
+    list_display = ("key_id", "client", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("client",)
+    list_select_related = ("client",)
+    fields = ("client", "expires_at")
+    actions = ("revoke",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else self.list_display
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None else self.list_display
+
+    def save_model(self, request: HttpRequest, obj: ClientKey, form: Any, change: bool) -> None:
+        if not change:
+            key = key_format.draw()
+            obj.key_id, obj.digest = key.key_id, key.digest
+            super().save_model(request, obj, form, change)
+            # For the answer to this request alone: no message or session may hold it.
+            request.new_key = key  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ClientKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new key",
+            "opts": self.opts,
+            "key": request.new_key,  # type: ignore[attr-defined]
+            "client": obj.client,
+        }
+        template = "admin/tasks_api/clientkey/shown_once.html"
+        response = TemplateResponse(request, template, context)
+        add_never_cache_headers(response)
+        return response
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ClientKey]) -> None:
+        number = ClientKey.objects.filter(pk__in=queryset.values("pk")).revoke()
+        self.message_user(request, f"{number} revoked.")

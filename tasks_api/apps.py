@@ -1,0 +1,18 @@
+from django.apps import AppConfig
+
+
+class TasksApiConfig(AppConfig):
+    """Collects the tasks of every installed app at start-up, and registers the system checks."""
+
+    name = "tasks_api"
+    verbose_name = "Tasks API"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tasks_api import checks  # noqa: F401, PLC0415 -- registers them
+        from tasks_api.calls.registry import registry  # noqa: PLC0415
+        from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
+
+        # Settings that make no sense stop the process here, not its first request.
+        tasks_api_settings()
+        registry.discover()

@@ -1,0 +1,70 @@
+"""One adapter for each kind of task backend; nothing outside of here knows which kind it is."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.tasks import task_backends
+from django.tasks.backends.base import BaseTaskBackend
+from django.tasks.backends.dummy import DummyBackend
+from django.tasks.backends.immediate import ImmediateBackend
+
+from tasks_api.backends.base import Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.backends.built_in import BuiltInAdapter, ImmediateAdapter
+from tasks_api.backends.generic import Adapter
+
+__all__ = [
+    "Adapter",
+    "Failure",
+    "Position",
+    "Selection",
+    "StoredTask",
+    "Stretch",
+    "adapter_for",
+    "adapters",
+]
+
+_adapters: dict[str, Adapter] = {}
+
+
+def adapter_for(alias: str) -> Adapter:
+    """Return the adapter of the backend that `TASKS` calls `alias`."""
+    adapter = _adapters.get(alias)
+    if adapter is None:
+        backend = task_backends[alias]
+        adapter = _adapters[alias] = _kind_of_adapter(backend)(backend)
+    return adapter
+
+
+def adapters() -> Iterator[Adapter]:
+    """Yield an adapter for each store: aliases that share one are asked once."""
+    stores = set()
+    for alias in settings.TASKS:
+        adapter = adapter_for(alias)
+        if adapter.store not in stores:
+            stores.add(adapter.store)
+            yield adapter
+
+
+def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:
+    if isinstance(backend, ImmediateBackend):
+        return ImmediateAdapter
+    if isinstance(backend, DummyBackend):
+        return BuiltInAdapter
+    # By name, since django_tasks_db need not be installed.
+    if any(
+        (kind.__module__, kind.__name__) == ("django_tasks_db.backend", "DatabaseBackend")
+        for kind in type(backend).__mro__
+    ):
+        from tasks_api.backends.database import DatabaseAdapter  # noqa: PLC0415
+
+        return DatabaseAdapter
+    return Adapter
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "TASKS":
+        _adapters.clear()
+
+
+setting_changed.connect(_forget)

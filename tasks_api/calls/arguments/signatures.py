@@ -1,0 +1,205 @@
+"""What a task's function can be called with: its parameters, their type hints resolved."""
+
+import functools
+import inspect
+import sys
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from django.tasks import Task
+
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    # A name that cannot be resolved stays a reference, instead of hiding the whole signature.
+    _signature = functools.partial(
+        inspect.signature, annotation_format=annotationlib.Format.FORWARDREF
+    )
+else:
+    _signature = inspect.signature
+
+_QUALIFIERS = {
+    getattr(typing, name)
+    for name in ("Required", "NotRequired", "ReadOnly")
+    if hasattr(typing, name)
+}
+# The parameters of whatever another function takes.
+_UNKNOWN = (typing.ParamSpecArgs, typing.ParamSpecKwargs, typing.TypeVarTuple)
+_EMPTY = inspect.Parameter.empty
+
+
+class UnservableSignature(ValueError):
+    """No JSON can call this function."""
+
+
+class UnresolvedHint(Exception):
+    """A hint names something that does not exist where the function is defined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter that a client can give a value for; `hint` is None where none says anything."""
+
+    name: str
+    hint: Any
+    is_required: bool
+    is_keyword_only: bool = False
+    takes_keyword: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Variadic:
+    """`*args` or `**kwargs`: the hint of one value, or of all of them where it was unpacked."""
+
+    name: str
+    hint: Any
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The parameters of a task's function, the task context set aside."""
+
+    positional: tuple[Parameter, ...]
+    keyword_only: tuple[Parameter, ...]
+    var_positional: Variadic | None
+    var_keyword: Variadic | None
+    return_hint: Any
+    unresolved: tuple[str, ...]
+    """The parameters whose hints name something unknown; `return` is the return hint."""
+
+    @classmethod
+    def of(cls, task: "Task[..., Any]") -> "Signature":
+        """
+        Read the signature of a task's function.
+
+        Raises:
+            UnservableSignature: Python cannot tell the signature, or the function requires a
+                keyword that Django itself cannot pass on.
+
+        """
+        return _Reader(task).read()
+
+
+class _Reader:
+    def __init__(self, task: "Task[..., Any]") -> None:
+        self.task = task
+        self.function = inspect.unwrap(task.func)
+        self.unresolved: list[str] = []
+
+    def read(self) -> Signature:
+        try:
+            signature = _signature(self.task.func)
+        except (TypeError, ValueError, NameError) as error:
+            raise UnservableSignature(
+                "Python cannot tell the signature of the function."
+            ) from error
+        parameters = list(signature.parameters.values())
+        if self.task.takes_context:
+            parameters = parameters[1:]
+        by_kind: dict[Any, list[inspect.Parameter]] = {}
+        for parameter in parameters:
+            by_kind.setdefault(parameter.kind, []).append(parameter)
+        var_positional = by_kind.get(inspect.Parameter.VAR_POSITIONAL)
+        var_keyword, unpacked = self._var_keyword(by_kind.get(inspect.Parameter.VAR_KEYWORD))
+        keyword_only = by_kind.get(inspect.Parameter.KEYWORD_ONLY, [])
+        return Signature(
+            positional=tuple(
+                self._parameter(parameter)
+                for kind in (
+                    inspect.Parameter.POSITIONAL_ONLY,
+                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                )
+                for parameter in by_kind.get(kind, [])
+            ),
+            keyword_only=self._keyword_only([*map(self._parameter, keyword_only), *unpacked]),
+            var_positional=self._var_positional(var_positional[0]) if var_positional else None,
+            var_keyword=var_keyword,
+            return_hint=self._hint("return", signature.return_annotation),
+            unresolved=tuple(self.unresolved),
+        )
+
+    def _parameter(self, parameter: inspect.Parameter) -> Parameter:
+        positional_only = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+        return Parameter(
+            parameter.name,
+            self._hint(parameter.name, parameter.annotation),
+            is_required=parameter.default is _EMPTY,
+            is_keyword_only=parameter.kind is inspect.Parameter.KEYWORD_ONLY,
+            # Django calls `Task.call(self, *args, **kwargs)`: a keyword `self` would collide.
+            takes_keyword=not positional_only and parameter.name != "self",
+        )
+
+    def _keyword_only(self, parameters: list[Parameter]) -> tuple[Parameter, ...]:
+        for parameter in parameters:
+            if parameter.name == "self" and parameter.is_required:
+                raise UnservableSignature(
+                    "It requires a keyword called `self`, which Django's Task.call() cannot pass on."
+                )
+        return tuple(parameter for parameter in parameters if parameter.name != "self")
+
+    def _var_positional(self, parameter: inspect.Parameter) -> Variadic:
+        hint = self._hint(parameter.name, parameter.annotation)
+        if (unpacked := _unpacked(hint)) is not None:
+            return Variadic(parameter.name, unpacked, is_whole=True)
+        return Variadic(parameter.name, hint)
+
+    def _var_keyword(
+        self, given: list[inspect.Parameter] | None
+    ) -> tuple[Variadic | None, list[Parameter]]:
+        """Read `**kwargs`; `**kwargs: Unpack[SomeTypedDict]` is a list of keyword-only parameters."""
+        if not given:
+            return None, []
+        [parameter] = given
+        hint = self._hint(parameter.name, parameter.annotation)
+        unpacked = _unpacked(hint)
+        if unpacked is None:
+            return Variadic(parameter.name, hint), []
+        try:
+            return None, list(_members(unpacked))
+        except Exception:  # noqa: BLE001, RUF100 -- no odd hint may break start-up
+            self.unresolved.append(parameter.name)
+            return Variadic(parameter.name, None), []
+
+    def _hint(self, name: str, annotation: Any) -> Any:
+        if annotation is _EMPTY:
+            return None
+        try:
+            hint = self._resolve(annotation)
+        except UnresolvedHint:
+            self.unresolved.append(name)
+            return None
+        return None if isinstance(_unpacked(hint) or hint, _UNKNOWN) else hint
+
+    def _resolve(self, annotation: Any) -> Any:
+        """Resolve the names in one annotation, where the function is defined."""
+
+        def probe() -> None: ...
+
+        probe.__annotations__ = {"hint": annotation}
+        probe.__type_params__ = getattr(self.function, "__type_params__", ())
+        scope = getattr(self.function, "__globals__", {})
+        try:
+            hints = typing.get_type_hints(probe, globalns=scope, include_extras=True)
+        except Exception as error:
+            raise UnresolvedHint from error
+        return hints["hint"]
+
+
+def _unpacked(hint: Any) -> Any:
+    """Return what `Unpack[...]` or a star holds, None for any other hint."""
+    if typing.get_origin(hint) is typing.Unpack:
+        return typing.get_args(hint)[0]
+    return None
+
+
+def _members(typed_dict: type[TypedDict]) -> Iterator[Parameter]:  # type: ignore[valid-type]
+    origin: Any = typing.get_origin(typed_dict) or typed_dict
+    for name, hint in typing.get_type_hints(origin, include_extras=True).items():
+        while typing.get_origin(hint) in _QUALIFIERS:
+            hint = typing.get_args(hint)[0]  # noqa: PLW2901 -- peels it
+        yield Parameter(
+            name, hint, is_required=name in origin.__required_keys__, is_keyword_only=True
+        )

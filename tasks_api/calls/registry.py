@@ -1,0 +1,124 @@
+"""
+Which tasks can be enqueued: what the installed apps define and the settings expose.
+
+A name that a client sends is only ever a key of this registry; nothing is imported for it.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.tasks import Task
+from django.utils.module_loading import module_has_submodule
+
+from tasks_api.calls.arguments import Arguments, UnservableSignature
+from tasks_api.conf import tasks_api_settings
+
+
+@dataclass(frozen=True, slots=True)
+class TaskType:
+    """A registered `@task` function; its name is its module path, e.g. `shop.tasks.refund`."""
+
+    task: "Task[..., Any]"
+    arguments: Arguments
+
+    @property
+    def name(self) -> str:
+        return self.task.module_path
+
+    @property
+    def description(self) -> str:
+        return inspect.getdoc(self.task.func) or ""
+
+    @property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.task.func)
+
+
+class Registry:
+    """
+    The task types of this process.
+
+    Attributes:
+        unservable: the names of exposed tasks whose signature cannot be served, with the reason.
+
+    """
+
+    def __init__(self) -> None:
+        self._discovered: dict[str, Task[..., Any]] = {}
+        self._task_types: dict[str, TaskType] | None = None
+        self.unservable: dict[str, str] = {}
+
+    def discover(self) -> None:
+        """
+        Import the `tasks` module of every installed app and collect the tasks found there.
+
+        Raises:
+            ImproperlyConfigured: a module fails while it is imported; the message names it.
+
+        """
+        for app in apps.get_app_configs():
+            if app.module is not None and module_has_submodule(app.module, "tasks"):
+                module = _import(f"{app.name}.tasks")
+                self._discovered.update((task.module_path, task) for task in _tasks_of(module))
+        self.forget()
+
+    def forget(self) -> None:
+        """Build the task types anew when they are next asked for, from the settings as they are."""
+        self._task_types = None
+        self.unservable = {}
+
+    @property
+    def task_types(self) -> Mapping[str, TaskType]:
+        """Every exposed task type by its name, in alphabetical order."""
+        if self._task_types is None:
+            self._task_types = dict(self._exposed())
+        return self._task_types
+
+    def _exposed(self) -> Iterator[tuple[str, TaskType]]:
+        patterns = tasks_api_settings().tasks
+        for name, task in sorted(self._discovered.items()):
+            if any(fnmatchcase(name, pattern) for pattern in patterns):
+                try:
+                    yield name, TaskType(task, Arguments.of(task))
+                except UnservableSignature as error:
+                    self.unservable[name] = str(error)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ImproperlyConfigured(
+            f"The tasks module {name} cannot be imported: {reason}"
+        ) from error
+
+
+def _tasks_of(module: ModuleType) -> "Iterator[Task[..., Any]]":
+    """Yield the module's tasks, without aliases: what is found again where its own path points."""
+    for value in vars(module).values():
+        if isinstance(value, Task):
+            task: Task[..., Any] = value
+            home = vars(sys.modules[task.func.__module__])
+            if home.get(task.func.__qualname__) is task:
+                yield task
+
+
+registry = Registry()
+
+
+def _settings_changed(*, setting: str, **_: Any) -> None:
+    if setting in {"TASKS_API", "TASKS"}:
+        registry.forget()
+
+
+setting_changed.connect(_settings_changed)

@@ -1,0 +1,140 @@
+"""System checks: what is wrong with the set-up is said at start-up, with a hint."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
+from django.tasks.exceptions import InvalidTaskBackend
+
+from tasks_api.backends import adapter_for
+from tasks_api.calls.registry import registry
+from tasks_api.conf import tasks_api_settings
+from tasks_api.http.authentication import KeyAuthentication, authentication_classes
+from tasks_api.models import Client
+
+
+@register
+def check_task_types(**_: Any) -> list[CheckMessage]:
+    """Report settings that make no sense, an empty registry and signatures that are hard to serve."""
+    try:
+        tasks_api_settings()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="Mend it in the settings.", id="tasks_api.E003")]
+    return list(_task_type_messages())
+
+
+def _task_type_messages() -> Iterator[CheckMessage]:
+    if not registry.task_types:
+        yield Warning(
+            "No task is exposed: every request to enqueue one is refused.",
+            hint="Set TASKS_API['TASKS'] to patterns of module paths, such as ['shop.tasks.*'].",
+            id="tasks_api.W001",
+        )
+    for name, reason in registry.unservable.items():
+        yield Error(
+            f"The task {name} cannot be served: {reason}",
+            hint="Change its signature, or leave it out of TASKS_API['TASKS'].",
+            id="tasks_api.E001",
+        )
+    for task_type in registry.task_types.values():
+        for sentence in task_type.arguments.warnings:
+            yield Warning(
+                f"The task {task_type.name}: {sentence}",
+                hint="Change the hint, or convert the value in the function.",
+                id="tasks_api.W002",
+            )
+
+
+@register
+def check_backends(**_: Any) -> list[CheckMessage]:
+    """Report backends that are not set up as this app needs them."""
+    messages: list[CheckMessage] = []
+    for alias in settings.TASKS:
+        try:
+            messages += adapter_for(alias).check()
+        except InvalidTaskBackend:
+            # Django's own checks and messages say what is wrong with it.
+            continue
+    return messages
+
+
+@register
+def check_authentication(**_: Any) -> list[CheckMessage]:
+    """Report an app that nobody can be authenticated for, or whose callers map to no client."""
+    try:
+        given = tasks_api_settings()
+        classes = authentication_classes()
+    except ImproperlyConfigured:
+        # Reported with the task types.
+        return []
+    except ImportError as error:
+        return [
+            Error(
+                f"An authentication class cannot be imported: {error}",
+                hint="Mend TASKS_API['AUTHENTICATION_CLASSES'].",
+                id="tasks_api.E004",
+            )
+        ]
+    if not classes:
+        return [
+            Error(
+                "The app is mounted without authentication.",
+                hint="Name at least one class in TASKS_API['AUTHENTICATION_CLASSES'].",
+                id="tasks_api.E005",
+            )
+        ]
+    others = [kind.__name__ for kind in classes if not issubclass(kind, KeyAuthentication)]
+    if others and not given.client_of:
+        return [
+            Error(
+                f"Nothing says which client a request is from that {others[0]} authenticates.",
+                hint="Set TASKS_API['CLIENT_OF'] to the path of a function of the request.",
+                id="tasks_api.E006",
+            )
+        ]
+    return []
+
+
+@register(Tags.database)
+def check_rates(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Report a cache that cannot count exactly, where any client has a rate."""
+    alias = router.db_for_read(Client)
+    if alias not in (databases or ()):
+        return []
+    # Before the first migration there is no table to ask.
+    has_table = Client._meta.db_table in connections[alias].introspection.table_names()
+    if has_table and Client.objects.exclude(rate="").exists():
+        return messages_on_rates()
+    return []
+
+
+def messages_on_rates() -> list[CheckMessage]:
+    """Say what keeps Django's default cache from counting the requests of clients exactly."""
+    cache = caches[DEFAULT_CACHE_ALIAS]
+    hint = "Set CACHES['default'] to Redis or Memcached, which all web processes share."
+    if isinstance(cache, LocMemCache):
+        return [
+            Warning(
+                "Rates are counted in the memory of each web process by itself: with several, a "
+                "client may send several times what its rate allows.",
+                hint=f"{hint} With one process, silence this.",
+                id="tasks_api.W004",
+            )
+        ]
+    if isinstance(cache, DatabaseCache | FileBasedCache | DummyCache):
+        return [
+            Warning(
+                "Rates cannot be counted exactly: this cache does not increment atomically.",
+                hint=hint,
+                id="tasks_api.W005",
+            )
+        ]
+    return []

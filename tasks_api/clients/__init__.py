@@ -1,0 +1,1 @@
+"""Who calls: clients, their keys, and whose a task is."""

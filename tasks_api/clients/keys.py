@@ -1,0 +1,96 @@
+"""Keys: issuing them, revoking them, and telling who presents one."""
+
+import hmac
+import time
+from datetime import datetime
+
+from django.core.signals import setting_changed
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from tasks_api.clients import key_format
+from tasks_api.clients.caller import Caller
+from tasks_api.clients.last_use import last_uses
+from tasks_api.conf import tasks_api_settings
+from tasks_api.models import Client, ClientKey
+
+_DIGEST_OF_NOTHING = "0" * 64
+_MAX_REMEMBERED = 10_000
+
+
+def issue(client: Client, *, expires_at: datetime | None = None) -> key_format.NewKey:
+    """Give a client one more key; its text is nowhere but in what this returns."""
+    key = key_format.draw()
+    ClientKey.objects.create(
+        key_id=key.key_id, client=client, digest=key.digest, expires_at=expires_at
+    )
+    return key
+
+
+@sensitive_variables("text")
+def caller_with(text: str) -> Caller | None:
+    """
+    Tell whose key this is; None for a key that is malformed, unknown, wrong, expired or revoked.
+
+    A key that was good is believed for `REMEMBER_KEYS_SECONDS` without a query: that is how long a
+    revocation takes to be heard in every process.
+    """
+    presented = key_format.parse(text)
+    if presented is None:
+        return None
+    return _remembered.recall(presented.digest) or _look_up(presented)
+
+
+def _look_up(presented: key_format.PresentedKey) -> Caller | None:
+    key = ClientKey.objects.select_related("client").filter(pk=presented.key_id).first()
+    # The same comparison for a key that is not there: an unknown key id takes as long as a known one.
+    stored = _DIGEST_OF_NOTHING if key is None else key.digest
+    if not hmac.compare_digest(stored, presented.digest) or key is None or not key.is_usable:
+        return None
+    caller = Caller.of(key.client, key_expires_at=key.expires_at)
+    _remembered.remember(presented.digest, caller)
+    last_uses.note(key)
+    return caller
+
+
+class _Remembered:
+    """The callers of good keys, by the digests of those, for the seconds that the settings say."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, tuple[Caller, float]] = {}
+
+    def recall(self, digest: str) -> Caller | None:
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None
+        caller, until = entry
+        expires_at = caller.key_expires_at
+        if time.monotonic() >= until or (expires_at is not None and timezone.now() >= expires_at):
+            return None
+        return caller
+
+    def remember(self, digest: str, caller: Caller) -> None:
+        # As many as there are good keys; a bound all the same.
+        if len(self._entries) >= _MAX_REMEMBERED:
+            self._entries.clear()
+        until = time.monotonic() + tasks_api_settings().remember_keys_seconds
+        self._entries[digest] = (caller, until)
+
+    def forget(self) -> None:
+        self._entries.clear()
+
+
+_remembered = _Remembered()
+
+
+def forget_remembered_keys() -> None:
+    """Look every key up anew in this process."""
+    _remembered.forget()
+
+
+def _settings_changed(*, setting: str, **_: object) -> None:
+    if setting in {"TASKS_API", "DATABASES"}:
+        forget_remembered_keys()
+
+
+setting_changed.connect(_settings_changed)

@@ -1,0 +1,28 @@
+"""Conditional requests (RFC 9110, section 13): a poll that brings no news costs no body."""
+
+import hashlib
+
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+
+from tasks_api.backends import StoredTask
+
+
+def entity_tag(task: StoredTask) -> str:
+    """Derive a weak entity tag from what changes in the life of a task."""
+    state = (
+        task.id,
+        task.status,
+        task.run_after,
+        task.started_at,
+        task.last_attempted_at,
+        task.finished_at,
+        task.worker_ids,
+    )
+    return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
+
+
+def is_current(request: Request, tag: str) -> bool:
+    """Tell whether `If-None-Match` names the tag, by the weak comparison, or is `*`."""
+    given = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in given or tag.removeprefix("W/") in {one.removeprefix("W/") for one in given}

@@ -1,0 +1,35 @@
+"""The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header)."""
+
+import re
+
+from rest_framework.request import Request
+
+from tasks_api.problems import Fault, InvalidRequest
+
+HEADER = "Idempotency-Key"
+
+_BARE = re.compile(r"[!-~]{1,255}", re.ASCII)
+# RFC 8941, section 3.3.3: within quotes, quotes and backslashes stand behind a backslash.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def idempotency_key(request: Request) -> str | None:
+    """
+    Read the key, bare or as the draft's quoted string, which are the same; None for no header.
+
+    Raises:
+        InvalidRequest: 400, it is not 1 to 255 visible ASCII characters.
+
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return None
+    key = given
+    if given.startswith('"'):
+        quoted = _QUOTED.fullmatch(given)
+        key = _ESCAPED.sub(r"\1", quoted[1]) if quoted else ""
+    if not _BARE.fullmatch(key):
+        detail = "Should be 1 to 255 visible ASCII characters, bare or in quotes."
+        raise InvalidRequest(faults=[Fault("idempotency_key", detail, header=HEADER)])
+    return key

@@ -1,0 +1,20 @@
+"""One id for each request, in the answer and in every log line: the caller's own or a new one."""
+
+import re
+import secrets
+
+from django.http import HttpRequest
+
+HEADER = "X-Request-ID"
+
+_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+def identify(request: HttpRequest) -> str:
+    """Give the request its id, the first time; anything unfit of the caller's is replaced."""
+    identifier: str | None = getattr(request, "tasks_api_request_id", None)
+    if identifier is None:
+        given = request.headers.get(HEADER, "")
+        identifier = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(16)
+        request.tasks_api_request_id = identifier  # type: ignore[attr-defined]
+    return identifier

@@ -1,0 +1,223 @@
+"""
+Request bodies: JSON as RFC 8259 has it, without what a store or a worker could choke on.
+
+PostgreSQL's jsonb refuses NUL characters and lone surrogates, a renderer fails on them later, and
+parsers disagree on duplicate members, NaN and numbers that overflow. All of it is refused here.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+
+from tasks_api.conf import tasks_api_settings
+from tasks_api.problems import (
+    MAX_FAULTS,
+    BodyTooLarge,
+    Fault,
+    InvalidRequest,
+    LengthRequired,
+    MalformedJSON,
+    UnsupportedMediaType,
+    json_pointer,
+)
+
+MAX_INTEGER_DIGITS = 4300
+"""What `int()` takes by default; more would take quadratic time."""
+
+_UNSTORABLE_TEXT = "Should hold no NUL character and no lone surrogate."
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def read_json(request: HttpRequest) -> Any:
+    """
+    Read and parse the body of a request.
+
+    Raises:
+        UnsupportedMediaType: 415, it is not declared as JSON in UTF-8.
+        LengthRequired: 411, it is chunked and the server cannot tell where it ends.
+        BodyTooLarge: 413, it is longer than `MAX_BODY_BYTES`.
+        MalformedJSON: 400, it is not JSON.
+        InvalidRequest: 400, it is JSON that cannot be stored faithfully; `errors` says where.
+
+    """
+    _check_media_type(request)
+    return parse(_read(request), max_depth=tasks_api_settings().max_depth)
+
+
+def parse(body: bytes, *, max_depth: int) -> Any:
+    """Parse strict JSON; `read_json` says what is raised."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJSON(f"The body is not UTF-8: see byte {error.start}.") from None
+    reader = _Reader()
+    try:
+        value = reader.decode(text)
+    except json.JSONDecodeError as error:
+        # The parser's words name a rule of the syntax, never a value of the body.
+        where = f"line {error.lineno}, column {error.colno}"
+        raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None
+    except RecursionError:
+        raise InvalidRequest(faults=[_fault_of_depth("", max_depth)]) from None
+    # A body with none of these marks cannot hold a fault: most are spared the walk.
+    if reader.has_met_a_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
+        walk = _Walk(max_depth)
+        walk.through(value)
+        if walk.faults:
+            raise InvalidRequest(faults=walk.faults)
+    return value
+
+
+class _Refused:
+    """Stands in a parsed value for a number that must be reported with its pointer."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+
+
+class _RepeatedMembers(dict[str, Any]):
+    """An object in which names stood more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = [
+            name for name, times in Counter(name for name, _ in pairs).items() if times > 1
+        ]
+
+
+class _Reader(json.JSONDecoder):
+    """Parses what Python's decoder takes, and keeps what it would pass over for the walk to find."""
+
+    def __init__(self) -> None:
+        self.has_met_a_fault = False
+        super().__init__(
+            object_pairs_hook=self._object,
+            parse_int=self._integer,
+            parse_float=self._float,
+            parse_constant=self._constant,
+        )
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self.has_met_a_fault = True
+        return _RepeatedMembers(pairs)
+
+    def _integer(self, digits: str) -> int | _Refused:
+        if len(digits.removeprefix("-")) <= MAX_INTEGER_DIGITS:
+            return int(digits)
+        self.has_met_a_fault = True
+        return _Refused("number_too_long", f"Should have at most {MAX_INTEGER_DIGITS} digits.")
+
+    def _float(self, digits: str) -> float | _Refused:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self.has_met_a_fault = True
+        return _Refused("number_too_large", "Should be within the range of a double.")
+
+    @staticmethod
+    def _constant(name: str) -> NoReturn:
+        raise MalformedJSON(f"The body is not JSON: {name} is no number there.")
+
+
+class _Walk:
+    """Collects what must not be stored, with pointers, up to a bounded number."""
+
+    def __init__(self, max_depth: int) -> None:
+        self.max_depth = max_depth
+        self.faults: list[Fault] = []
+
+    def through(self, value: Any, *path: str | int) -> None:
+        if len(self.faults) >= MAX_FAULTS:
+            return
+        match value:
+            case str() if _UNSTORABLE.search(value):
+                self._report("unstorable_text", _UNSTORABLE_TEXT, path)
+            case _Refused():
+                self._report(value.code, value.detail, path)
+            case dict() | list() if len(path) >= self.max_depth:
+                self.faults.append(_fault_of_depth(json_pointer(*path), self.max_depth))
+            case dict():
+                self._through_members(value, path)
+            case list():
+                for index, item in enumerate(value):
+                    self.through(item, *path, index)
+
+    def _through_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
+        for name in getattr(members, "repeated", ()):
+            if not _UNSTORABLE.search(name):
+                self._report("repeated_member", "Should be there only once.", (*path, name))
+        for name, item in members.items():
+            if _UNSTORABLE.search(name):
+                # The pointer leads to the object: one to the member could not be spelled.
+                self._report("unstorable_text", f"The name of a member: {_UNSTORABLE_TEXT}", path)
+            else:
+                self.through(item, *path, name)
+
+    def _report(self, code: str, detail: str, path: tuple[str | int, ...]) -> None:
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(Fault(code, detail, pointer=json_pointer(*path)))
+
+
+def _fault_of_depth(pointer: str, max_depth: int) -> Fault:
+    return Fault("too_deep", f"Should nest at most {max_depth} levels deep.", pointer=pointer)
+
+
+def _check_media_type(request: HttpRequest) -> None:
+    charset = (request.content_params or {}).get("charset", "utf-8").lower()
+    if request.content_type != "application/json" or charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType(headers={"Accept-Post": "application/json"})
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType(
+            "The body must be sent without Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _read(request: HttpRequest) -> bytes:
+    limit = tasks_api_settings().max_body_bytes
+    environ = getattr(request, "environ", {})
+    stream: Any = request
+    if not request.META.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in request.META:
+        # Django's WSGI handler takes a body without Content-Length for empty.
+        if environ.get("wsgi.input_terminated"):
+            stream = environ["wsgi.input"]
+        elif environ:
+            raise LengthRequired
+    elif _declared_length(request) > limit:
+        raise _too_large(limit)
+    try:
+        body = _drain(stream, limit)
+    except (UnreadablePostError, OSError):
+        raise MalformedJSON("The body could not be read to its end.") from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _declared_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        raise MalformedJSON("Content-Length is not a number.") from None
+
+
+def _drain(stream: Any, limit: int) -> bytes:
+    """Read until the end or until there is too much: one read may return less than asked for."""
+    body = bytearray()
+    while len(body) <= limit and (chunk := stream.read(limit + 1 - len(body))):
+        body += chunk
+    return bytes(body)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {limit} bytes.")

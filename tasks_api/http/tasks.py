@@ -1,0 +1,128 @@
+"""`/tasks/`: enqueue a task, read a task, list tasks."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tasks_api.backends import StoredTask
+from tasks_api.calls.call import Call
+from tasks_api.calls.enqueueing import enqueue
+from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
+from tasks_api.clients.caller import Caller
+from tasks_api.http import operations
+from tasks_api.http.conditional import entity_tag, is_current
+from tasks_api.http.idempotency_key import idempotency_key
+from tasks_api.http.links import absolute_url
+from tasks_api.http.queries import ListQuery, continued, listed_owner, narrowed
+from tasks_api.http.resource import Resource
+from tasks_api.http.strict_json import read_json
+from tasks_api.results.listing import page_of, some_of
+from tasks_api.results.reading import read
+from tasks_api.results.representation import (
+    TaskListRepresentation,
+    TaskRepresentation,
+    represent,
+    sees_tracebacks,
+)
+
+MAX_RETRY_AFTER_SECONDS = 60
+
+
+class TaskViewSet(Resource, ViewSet):
+    """Executions of tasks."""
+
+    @operations.ENQUEUE_TASK
+    def create(self, request: Request) -> Response:
+        key = idempotency_key(request)
+        body = read_json(request._request)
+        if key is not None:
+            return self._create_once(request, key, body)
+        task = enqueue(Call.from_json(body, self.caller), owner=self.caller.number)
+        return self._answer_enqueued(request, task)
+
+    def _create_once(self, request: Request, key: str, body: Any) -> Response:
+        keyed = KeyedRequest.of(
+            self.caller.number, key, method="POST", path=request.path, body=body
+        )
+        outcome = enqueue_once(keyed, lambda: [Call.from_json(body, self.caller)])
+        (task,) = outcome.tasks
+        stored = task if isinstance(task, StoredTask) else read(task, self.caller)
+        response = self._answer_enqueued(request, stored)
+        if outcome.is_replay:
+            response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    @operations.LIST_TASKS
+    def list(self, request: Request) -> Response:
+        parameters = request._request.GET
+        owner = listed_owner(parameters, self.caller)
+        query = ListQuery.of(parameters, owner=owner)
+        if query.ids:
+            tasks, rest = some_of(query.ids, self.caller)
+            neighbours = {"next": narrowed(parameters, rest) if rest else None}
+            return _page(request, tasks, neighbours, self.caller)
+        page = page_of(query.selection, query.start, owner=owner, page_size=query.page_size)
+        neighbours = {
+            name: continued(parameters, query, position, owner=owner) if position else None
+            for name, position in (("next", page.next), ("previous", page.previous))
+        }
+        return _page(request, page.tasks, neighbours, self.caller)
+
+    @operations.GET_TASK
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        task = read(task_id, self.caller)
+        tag = entity_tag(task)
+        if is_current(request, tag):
+            response = Response(status=304, headers=_polling_hint(task))
+        else:
+            response = self._answer(request, task, status=200)
+        response.headers["ETag"] = tag
+        return response
+
+    def _answer_enqueued(self, request: Request, task: StoredTask) -> Response:
+        response = self._answer(request, task, status=200 if task.is_finished else 202)
+        response.headers["Location"] = response.data["url"]
+        return response
+
+    def _answer(self, request: Request, task: StoredTask, *, status: int) -> Response:
+        representation = _represent(request, task, self.caller)
+        return Response(representation, status=status, headers=_polling_hint(task))
+
+
+def _page(
+    request: Request,
+    tasks: list[StoredTask],
+    neighbours: dict[str, QueryDict | None],
+    reader: Caller,
+) -> Response:
+    """Answer with tasks and with links to the neighbouring pages (RFC 8288), given their queries."""
+    address = absolute_url(request, "tasks")
+    url = {name: f"{address}?{query.urlencode()}" for name, query in neighbours.items() if query}
+    page: TaskListRepresentation = {
+        "next": url.get("next"),
+        "previous": url.get("previous"),
+        "results": [_represent(request, task, reader) for task in tasks],
+    }
+    relations = {"next": "next", "previous": "prev"}
+    links = [f'<{target}>; rel="{relations[name]}"' for name, target in url.items()]
+    return Response(page, headers={"Link": ", ".join(links)} if links else None)
+
+
+def _represent(request: Request, task: StoredTask, reader: Caller) -> TaskRepresentation:
+    url = absolute_url(request, "task", task.id)
+    return represent(task, url=url, with_tracebacks=sees_tracebacks(reader))
+
+
+def _polling_hint(task: StoredTask) -> dict[str, str]:
+    """Say when to ask again, in whole seconds; a finished task has no such moment."""
+    if task.is_finished:
+        return {}
+    seconds: Any = 1
+    if task.run_after is not None:
+        seconds = math.ceil((task.run_after - datetime.now(UTC)).total_seconds())
+    return {"Retry-After": str(min(max(seconds, 1), MAX_RETRY_AFTER_SECONDS))}

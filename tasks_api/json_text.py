@@ -1,0 +1,31 @@
+"""JSON text of whatever a task may have returned or a store may hold."""
+
+import json
+import math
+import sys
+from typing import Any
+
+# Python spells no longer integers; any that has this many bits is short enough.
+_MAX_INTEGER_BITS = int(sys.int_info.default_max_str_digits * math.log2(10))
+
+
+def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
+    """Spell a value as compact JSON; numbers that JSON or Python cannot spell become null."""
+    try:
+        return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_spellable(value), ensure_ascii=ensure_ascii, separators=(",", ":"))
+
+
+def _spellable(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case int() if value.bit_length() > _MAX_INTEGER_BITS:
+            return None
+        case dict():
+            return {name: _spellable(item) for name, item in value.items()}
+        case list():
+            return [_spellable(item) for item in value]
+        case _:
+            return value

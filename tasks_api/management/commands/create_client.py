@@ -1,0 +1,52 @@
+import argparse
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from tasks_api.checks import messages_on_rates
+from tasks_api.clients import keys
+from tasks_api.models import Client, Scope, every_task, usual_scopes
+
+
+class Command(BaseCommand):
+    """Creates a client and prints its first key, and nothing else, on standard output."""
+
+    help = "Create a client and print its key, which is not shown again."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=Scope.values,
+            help=f"what it may do; repeats; default: {', '.join(usual_scopes())}",
+        )
+        parser.add_argument(
+            "--task",
+            action="append",
+            metavar="PATTERN",
+            help="which of the exposed task types it may enqueue; repeats; default: all",
+        )
+        parser.add_argument("--rate", default="", help="how many requests, such as 100/min")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        client = Client(
+            name=options["name"],
+            scopes=options["scope"] or usual_scopes(),
+            task_patterns=options["task"] or every_task(),
+            rate=options["rate"],
+        )
+        try:
+            client.full_clean()
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        with transaction.atomic():
+            client.save()
+            key = keys.issue(client)
+        self.stdout.write(key.text)
+        if client.rate:
+            for message in messages_on_rates():
+                if not message.is_silenced():
+                    self.stderr.write(str(message))

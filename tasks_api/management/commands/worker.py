@@ -1,0 +1,158 @@
+import logging
+import sys
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections, router
+from django.tasks import DEFAULT_TASK_BACKEND_ALIAS
+from django.utils.autoreload import get_child_arguments
+from django_tasks_db.management.commands.db_worker import (
+    valid_backend_name,
+    valid_interval,
+    valid_max_tasks,
+)
+from django_tasks_db.models import DBTaskResult
+
+from tasks_api.conf import tasks_api_settings
+from tasks_api.worker import journal
+from tasks_api.worker.child import DONE, RELOAD, REPLACE
+from tasks_api.worker.claims import TRANSITIONS, Superseded
+from tasks_api.worker.connection import keep_connection
+from tasks_api.worker.heart import Heart
+from tasks_api.worker.process import Options, WorkerProcess
+from tasks_api.worker.reloading import call_when_code_changes
+from tasks_api.worker.supervisor import Supervisor
+from tasks_api.worker.watch import end_with_parent, wait_for_go
+
+
+def positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ArgumentTypeError("Must be greater than zero")
+    return number
+
+
+class Command(BaseCommand):
+    """Runs tasks in processes of their own; `docs/workers.md` says what happens when."""
+
+    help = "Run tasks: a parent and its worker processes, which survive tasks and outages"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--queue-name",
+            default="*",
+            help="The queues to process, separated by commas (default: all)",
+        )
+        parser.add_argument(
+            "--exclude-queues",
+            default="",
+            help="Queues to leave out, separated by commas, where all are processed",
+        )
+        parser.add_argument(
+            "--processes",
+            type=positive,
+            default=1,
+            help="How many tasks to run at a time, each in a process (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--grace-seconds",
+            type=valid_interval,
+            default=30.0,
+            help="How long the running tasks may take to finish after SIGTERM (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--interval",
+            type=valid_interval,
+            default=1.0,
+            help="The longest time in seconds between two looks for a task (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--batch", action="store_true", help="Run all tasks that are ready, then exit"
+        )
+        parser.add_argument(
+            "--max-tasks",
+            type=valid_max_tasks,
+            help="How many tasks each process runs before it ends (default: no limit)",
+        )
+        parser.add_argument(
+            "--reload",
+            action=BooleanOptionalAction,
+            default=settings.DEBUG,
+            help="Replace a process when its code changes (default: DEBUG)",
+        )
+        parser.add_argument(
+            "--backend",
+            dest="backend_name",
+            type=valid_backend_name,
+            default=DEFAULT_TASK_BACKEND_ALIAS,
+            help="The backend to operate on (default: %(default)s)",
+        )
+        # What the parent adds for a child.
+        parser.add_argument("--worker-id", default="", help=SUPPRESS)
+        parser.add_argument("--parent-pipe", type=int, default=-1, help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if tasks_api_settings().lost_after_seconds < 1:
+            raise CommandError("TASKS_API['LOST_AFTER_SECONDS'] must be at least 1.")
+        queue_names = _names(options["queue_name"])
+        excluded = _names(options["exclude_queues"])
+        if excluded and "*" not in queue_names:
+            raise CommandError("--exclude-queues needs all queues: leave --queue-name out.")
+        if not getattr(self, "_called_from_command_line", False):
+            raise CommandError("The worker starts processes by its own command line: it needs one.")
+        self._configure_logging(options["verbosity"])
+        alias = router.db_for_write(DBTaskResult)
+        if connections[alias].vendor not in TRANSITIONS:
+            raise CommandError("The worker knows PostgreSQL and SQLite; else there is db_worker.")
+        keep_connection(alias)
+        if not options["worker_id"]:
+            sys.exit(self._supervise(alias, queue_names, options))
+        child_options = Options(
+            backend_name=options["backend_name"],
+            queue_names=queue_names,
+            excluded_queue_names=excluded,
+            interval=options["interval"],
+            batch=options["batch"],
+            max_tasks=options["max_tasks"],
+        )
+        sys.exit(self._work(alias, child_options, options))
+
+    def _supervise(self, alias: str, queue_names: list[str], options: dict[str, Any]) -> int:
+        supervisor = Supervisor(
+            [str(part) for part in get_child_arguments()] + ["--skip-checks"],
+            Heart(alias, queue_names),
+            processes=options["processes"],
+            may_end=options["batch"] or options["max_tasks"] is not None,
+            grace_seconds=options["grace_seconds"],
+        )
+        return supervisor.run()
+
+    def _work(self, alias: str, child_options: Options, options: dict[str, Any]) -> int:
+        worker_id, parent = options["worker_id"], options["parent_pipe"]
+        journal.replace_djangos_lines()
+        if not wait_for_go(parent):
+            return REPLACE
+        worker = WorkerProcess(worker_id, child_options, alias)
+        worker.configure_signals()
+        end_with_parent(parent, alias, worker_id)
+        if options["reload"] and not options["batch"]:
+            call_when_code_changes(worker.stop_to_reload)
+        try:
+            worker.run()
+        except Superseded as error:
+            journal.logger.error("Worker %s ends: %s", worker_id, error)
+            return REPLACE
+        return RELOAD if worker.is_outdated else DONE
+
+    def _configure_logging(self, verbosity: int) -> None:
+        """Show the worker's lines even in a project that configures no logs."""
+        levels = {0: logging.CRITICAL, 1: logging.INFO}
+        journal.logger.setLevel(levels.get(verbosity, logging.DEBUG))
+        if not journal.logger.hasHandlers():
+            journal.logger.addHandler(logging.StreamHandler(self.stdout))
+
+
+def _names(separated_by_commas: str) -> list[str]:
+    return [name.strip() for name in separated_by_commas.split(",") if name.strip()]

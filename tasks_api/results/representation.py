@@ -1,0 +1,106 @@
+"""The JSON of a task: every member of it, built in this one place."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import Field
+
+from tasks_api.backends import StoredTask
+from tasks_api.clients.caller import Caller
+from tasks_api.conf import tasks_api_settings
+from tasks_api.timestamps import timestamp
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class TaskErrorRepresentation(TypedDict):
+    """What made a task fail."""
+
+    exception_class_path: Annotated[str, Field(examples=["builtins.ValueError"])]
+    traceback: Annotated[str, Field(description="Empty where the server keeps it to itself.")]
+
+
+class TaskRepresentation(TypedDict):
+    """One enqueued execution of a task type."""
+
+    id: str
+    url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    task: Annotated[
+        str, Field(description="The name of its task type.", examples=["service.tasks.say_hello"])
+    ]
+    status: Literal["READY", "RUNNING", "SUCCESSFUL", "FAILED"]
+    is_finished: bool
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue_name: str
+    priority: int
+    run_after: Annotated[
+        Timestamp | None, Field(description="The earliest moment at which it runs.")
+    ]
+    backend: str
+    enqueued_at: Timestamp | None
+    started_at: Timestamp | None
+    last_attempted_at: Timestamp | None
+    finished_at: Timestamp | None
+    attempts: int
+    worker_ids: list[str]
+    return_value: Annotated[Any, Field(description="Null unless the task is SUCCESSFUL.")]
+    errors: list[TaskErrorRepresentation]
+
+
+class TaskListRepresentation(TypedDict):
+    """One page of a list of tasks, newest first."""
+
+    next: Annotated[
+        str | None, Field(description="The URL of the page of older ones; null at the end.")
+    ]
+    previous: Annotated[
+        str | None, Field(description="The URL of the page of newer ones; null at the start.")
+    ]
+    results: list[TaskRepresentation]
+
+
+def represent(task: StoredTask, *, url: str, with_tracebacks: bool) -> TaskRepresentation:
+    """Build the JSON object of a task that can be read at `url`."""
+    return {
+        "id": task.id,
+        "url": url,
+        "task": task.task_path,
+        "status": task.status,  # type: ignore[typeddict-item]
+        "is_finished": task.is_finished,
+        "args": task.args,
+        "kwargs": task.kwargs,
+        "queue_name": task.queue_name,
+        "priority": task.priority,
+        "run_after": _timestamp(task.run_after),
+        "backend": task.backend,
+        "enqueued_at": _timestamp(task.enqueued_at),
+        "started_at": _timestamp(task.started_at),
+        "last_attempted_at": _timestamp(task.last_attempted_at),
+        "finished_at": _timestamp(task.finished_at),
+        "attempts": len(task.worker_ids),
+        "worker_ids": task.worker_ids,
+        "return_value": task.return_value,
+        "errors": [
+            {
+                "exception_class_path": error.exception_class_path,
+                "traceback": error.traceback if with_tracebacks else "",
+            }
+            for error in task.errors
+        ],
+    }
+
+
+def sees_tracebacks(reader: Caller) -> bool:
+    """Tell whether a client that may read a task is shown where in the code it failed."""
+    match tasks_api_settings().tracebacks:
+        case "owner":
+            return True
+        case "admin":
+            return reader.is_admin
+        case _:
+            return False
+
+
+def _timestamp(moment: datetime | None) -> str | None:
+    return None if moment is None else timestamp(moment)

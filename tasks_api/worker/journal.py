@@ -1,0 +1,67 @@
+"""One log line for each transition of a task."""
+
+import logging
+
+from django.tasks import TaskResultStatus
+from django.tasks.signals import (
+    log_task_finished,
+    log_task_started,
+    task_finished,
+    task_started,
+)
+
+from tasks_api.worker.transitions import TaskRow
+
+logger = logging.getLogger("tasks_api.worker")
+
+
+def replace_djangos_lines() -> None:
+    """
+    Silence the lines that Django logs for the same transitions, without worker or duration.
+
+    Its line for a failed task carries the whole exception as well, whatever the size of its text.
+    """
+    task_started.disconnect(log_task_started)
+    task_finished.disconnect(log_task_finished)
+
+
+def task_is_running(task: TaskRow, worker_id: str) -> None:
+    logger.info(
+        "Task %s %s RUNNING worker_id=%s attempt=%d",
+        task.pk,
+        task.task_path,
+        worker_id,
+        len(task.worker_ids),
+        extra=_members(task, worker_id),
+    )
+
+
+def task_is_finished(task: TaskRow, worker_id: str, duration: float) -> None:
+    has_failed = task.status == TaskResultStatus.FAILED
+    logger.log(
+        logging.ERROR if has_failed else logging.INFO,
+        "Task %s %s %s worker_id=%s duration=%.3f%s",
+        task.pk,
+        task.task_path,
+        task.status,
+        worker_id,
+        duration,
+        f"\n{task.traceback}" if has_failed else "",
+        extra={**_members(task, worker_id), "duration_seconds": round(duration, 6)},
+    )
+
+
+def task_is_lost(task: TaskRow, worker_id: str, reason: str) -> None:
+    logger.error(
+        "Task %s %s %s worker_id=%s: %s",
+        task.pk,
+        task.task_path,
+        task.status,
+        worker_id,
+        reason,
+        extra=_members(task, worker_id),
+    )
+
+
+def _members(task: TaskRow, worker_id: str) -> dict[str, str]:
+    return {"task_id": str(task.pk), "task": task.task_path, "worker_id": worker_id}

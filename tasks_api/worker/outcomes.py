@@ -1,0 +1,113 @@
+"""
+How a task ended, in a form that every database can store.
+
+What a task returns or raises is made from its input, which a client chose: nothing here may let a
+text, a size or a depth stop the worker.
+"""
+
+import json
+import re
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from django.tasks import TaskResultStatus
+from django.utils.json import normalize_json
+
+from tasks_api.exceptions import ResultNotStorable, ResultTooLarge
+
+MAX_TRACEBACK_CHARACTERS = 64 * 1024
+MAX_ENTRY_CHARACTERS = 8 * 1024
+MAX_CLASS_PATH_CHARACTERS = 255
+
+# An escaped NUL: an even number of backslashes before it would be escaped backslashes.
+_NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The columns of a finished task; `return_value_json` is None for SQL's NULL."""
+
+    status: str
+    return_value: Any = None
+    return_value_json: str | None = None
+    exception_class_path: str = ""
+    traceback: str = ""
+
+
+def successful(return_value: Any, max_bytes: int) -> Outcome:
+    """
+    Describe a task that returned.
+
+    Raises:
+        ResultTooLarge: the value takes more than `max_bytes` as JSON.
+        ResultNotStorable: the value is no JSON that PostgreSQL and SQLite both store.
+
+    """
+    if return_value is None:
+        return Outcome(status=TaskResultStatus.SUCCESSFUL)
+    try:
+        normalized = normalize_json(return_value)
+        text = json.dumps(normalized, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ResultNotStorable("The task returned a text with a lone surrogate.") from None
+    except Exception as error:
+        raise ResultNotStorable(f"The task returned what is no JSON: {_shorten(error)}") from error
+    if size > max_bytes:
+        raise ResultTooLarge(
+            f"The task returned a value of {size:,} bytes; MAX_RESULT_BYTES is {max_bytes:,}."
+        )
+    if "\\u0000" in text and _NUL_IN_JSON.search(text):
+        raise ResultNotStorable("The task returned a text with a NUL character.")
+    return Outcome(
+        status=TaskResultStatus.SUCCESSFUL, return_value=normalized, return_value_json=text
+    )
+
+
+def failed(error: BaseException) -> Outcome:
+    """Describe a task that raised, its traceback cut to a size and escaped where needed."""
+    return Outcome(
+        status=TaskResultStatus.FAILED,
+        exception_class_path=class_path(type(error)),
+        traceback=_readable_traceback(error),
+    )
+
+
+def class_path(error_class: type[BaseException]) -> str:
+    path = f"{error_class.__module__}.{error_class.__qualname__}"
+    return storable(path[:MAX_CLASS_PATH_CHARACTERS])
+
+
+def storable(text: str) -> str:
+    """Spell NUL characters and lone surrogates out, which databases refuse."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _readable_traceback(error: BaseException) -> str:
+    try:
+        entries = traceback.format_exception(error)
+    except Exception as unprintable:
+        entries = [f"{type(error).__qualname__}: it cannot be shown ({_shorten(unprintable)})"]
+    return storable(
+        _cut(
+            "".join(_cut(entry, MAX_ENTRY_CHARACTERS) for entry in entries),
+            MAX_TRACEBACK_CHARACTERS,
+        )
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    """Leave the middle out: the head says where it happened, the tail what happened."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2 - 32
+    return f"{text[:half]}\n[{len(text) - 2 * half:,} characters left out]\n{text[-half:]}"
+
+
+def _shorten(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "no message"
+    return storable(f"{type(error).__qualname__}: {text[:500]}")
