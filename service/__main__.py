@@ -1,0 +1,28 @@
+"""Django's management with the service's settings: `python -m service migrate`, and `run`."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from service.misconfiguration import told_in_one_line
+
+
+def main() -> None:
+    """Do what the command line says."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+    with told_in_one_line():
+        if sys.argv[1:2] == ["run"]:
+            from service.run import run  # noqa: PLC0415 -- it needs honcho, the others do not
+
+            sys.exit(run(sys.argv[2:]))
+        # A pool is for the threads of a web process; a command hears why it gets no connection.
+        os.environ.setdefault("DATABASE_POOL_SIZE", "0")
+        execute_from_command_line(["python -m service", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

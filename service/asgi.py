@@ -1,0 +1,13 @@
+"""The same service for an ASGI server: `gunicorn -c service/gunicorn.conf.py -k asgi service.asgi`."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+from django.urls import get_resolver
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+
+application = get_asgi_application()
+
+# The views, before the first request: that would wait for their import.
+get_resolver().url_patterns  # noqa: B018

@@ -1,0 +1,8 @@
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("", include("tasks_api.urls"))]
+
+handler400 = "tasks_api.http.errors.bad_request"
+handler404 = "tasks_api.http.errors.not_found"
+handler500 = "tasks_api.http.errors.internal_error"

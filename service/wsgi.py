@@ -1,0 +1,13 @@
+"""What gunicorn serves: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+
+application = get_wsgi_application()
+
+# The views, before the first request: that would wait for their import.
+get_resolver().url_patterns  # noqa: B018
