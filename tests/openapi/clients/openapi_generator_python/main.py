@@ -1,0 +1,46 @@
+"""Uses the client of openapi-generator's `python`: `URL TOKEN` are its arguments."""
+
+import json
+import sys
+import time
+
+from openapi_client import (
+    AddRequest,
+    AddRequestKwargs,
+    ApiClient,
+    ApiException,
+    Call,
+    Configuration,
+    Problem,
+    SayHelloRequest,
+    SayHelloRequestKwargs,
+    TasksApi,
+)
+
+api = TasksApi(ApiClient(Configuration(host=sys.argv[1], access_token=sys.argv[2])))
+
+
+def result_of(call: AddRequest | SayHelloRequest) -> object:
+    task = api.enqueue_task(Call(call))
+    while not task.is_finished:
+        time.sleep(0.05)
+        task = api.get_task(task.id)
+    return task.return_value
+
+
+def problem_of(call: AddRequest) -> object:
+    try:
+        return api.enqueue_task(Call(call))
+    except ApiException as error:
+        return error.data
+
+
+greeting = SayHelloRequest(
+    task="service.tasks.say_hello", kwargs=SayHelloRequestKwargs(name="Ada"), priority=1
+)
+addition = AddRequest(task="service.tasks.add", kwargs=AddRequestKwargs(a=2**40, b=1))
+# The client's own check is passed by, to come to the server's.
+wrong = AddRequest(task="service.tasks.add", kwargs=AddRequestKwargs.model_construct(a="1"))
+problem = problem_of(wrong)
+assert isinstance(problem, Problem)
+json.dump([result_of(greeting), result_of(addition), problem.code], sys.stdout)

@@ -1,0 +1,1 @@
+"""A Django project as tutorials have it, with the app installed under `/api/`."""

@@ -1,0 +1,117 @@
+"""The tests' own tasks: what a task can be, take, return and fail with."""
+
+import asyncio
+from typing import Any
+
+from django.tasks import TaskContext, task
+
+
+class NoJSON:
+    """A value that no JSON can hold."""
+
+
+@task
+def echo(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments."""
+    return {"args": list(args), "kwargs": kwargs}
+
+
+@task
+def give_back(value: Any) -> Any:
+    """Return the argument."""
+    return value
+
+
+@task
+async def wait_and_double(number: int) -> int:
+    """Double a number, asynchronously."""
+    await asyncio.sleep(0)
+    return number * 2
+
+
+@task(takes_context=True)
+def tell_attempt(context: TaskContext[Any, Any], greeting: str = "attempt") -> str:
+    """Tell which attempt this is."""
+    return f"{greeting} {context.attempt}"
+
+
+@task(takes_context=True)
+async def tell_attempt_later(context: TaskContext[Any, Any]) -> int:
+    """Tell which attempt this is, asynchronously."""
+    await asyncio.sleep(0)
+    return context.attempt
+
+
+@task
+def return_null() -> None:
+    """Return nothing."""
+
+
+@task
+def return_boolean() -> bool:
+    """Return true."""
+    return True
+
+
+@task
+def return_integer() -> int:
+    """Return a whole number that a double cannot hold."""
+    return 2**63 + 1
+
+
+@task
+def return_number() -> float:
+    """Return a number with a fraction."""
+    return 0.1
+
+
+@task
+def return_string() -> str:
+    """Return characters of one to four bytes."""
+    return "aé€😀"
+
+
+@task
+def return_array() -> list[Any]:
+    """Return an array of everything."""
+    return [None, False, 1, 1.5, "one", [], {}]
+
+
+@task
+def return_object() -> dict[str, Any]:
+    """Return a nested object."""
+    return {"": None, "nested": {"deep": [1, {"deeper": True}]}}
+
+
+@task
+def return_no_json() -> Any:
+    """Return what cannot be stored."""
+    return NoJSON()
+
+
+@task
+def raise_value_error(message: str = "no") -> None:
+    """Fail."""
+    raise ValueError(message)
+
+
+@task
+async def raise_value_error_later(message: str = "no") -> None:
+    """Fail asynchronously."""
+    await asyncio.sleep(0)
+    raise ValueError(message)
+
+
+@task(queue_name="emails", priority=7)
+def has_a_queue_and_a_priority() -> str:
+    """Run in a queue of its own, before others."""
+    return "done"
+
+
+@task
+def positional_only(number: int, /, *, flag: bool = False) -> list[Any]:
+    """Take one argument by position alone and one by keyword alone."""
+    return [number, flag]
+
+
+alias_of_echo = echo.using(priority=9)

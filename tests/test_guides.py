@@ -1,0 +1,185 @@
+"""The guides work as printed: their code is taken out of them and run."""
+
+import re
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from django.core.checks import run_checks
+from django.tasks import task_backends
+from django.test import Client, override_settings
+
+from tests.conftest import StartService, running
+from tests.live_project import LiveProject
+from tests.live_service import PROJECT, bearer, wait_until
+
+DOCS = PROJECT / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a page that are in a language."""
+    text = (DOCS / page).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def files(page: str) -> dict[str, str]:
+    """Return the Python files of a page; the first line of each says which one it is."""
+    found = {}
+    for block in blocks(page, "python"):
+        name, _, code = block.removeprefix("# ").partition("\n")
+        assert name.endswith(".py"), block
+        found[name] = code
+    return found
+
+
+def body_of(command: str) -> str:
+    """Return what a printed curl line sends."""
+    words = shlex.split(command.removeprefix("$ "))
+    return words[words.index("-d") + 1]
+
+
+def test_a_package_with_tasks_is_served_as_the_guide_says(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    for name, code in files("your-own-tasks.md").items():
+        file = tmp_path / name
+        file.parent.mkdir()
+        file.write_text(code)
+        (file.parent / "__init__.py").touch()
+    run, curl = blocks("your-own-tasks.md", "console")
+    *variables, make, target = shlex.split(run.removeprefix("$ "))
+    assert (make, target) == ("make", "run")
+    environment = dict(variable.split("=", 1) for variable in variables)
+    service = start_service({**environment, "PYTHONPATH": str(tmp_path)})
+
+    response = service.post("/tasks/", content=body_of(curl).encode())
+    assert response.status_code == 202, response.text
+    task = service.wait_for(response.headers["Location"])
+
+    printed = re.search(r'`"return_value": "(.*?)"`', (DOCS / "your-own-tasks.md").read_text())
+    assert printed
+    assert task["return_value"] == printed[1]
+    call = {"task": "bakery.tasks.bake", "kwargs": {"loaves": "12"}}
+    assert service.post("/tasks/", call).status_code == 400
+
+
+class Bakery(LiveProject):
+    """The project of the guide."""
+
+    wsgi = "mysite.wsgi"
+
+
+# As `startproject` makes it, the project is on SQLite.
+@pytest.mark.sqlite
+def test_a_project_built_by_the_guide_serves_its_tasks(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    env = {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(site)}
+    with closing(LiveProject("", directory=tmp_path)) as django:
+        del django.environment["DJANGO_SETTINGS_MODULE"]
+        django.manage("startproject", "mysite", str(site))
+        (site / "bakery").mkdir()
+        django.manage("startapp", "bakery", str(site / "bakery"))
+    for name, code in files("django-project.md").items():
+        file = site / name
+        # The settings are added to what `startproject` has written.
+        file.write_text(file.read_text() + code if name.endswith("settings.py") else code)
+    (tmp_path / "files").rmdir()
+    project = Bakery("", directory=tmp_path, env=env)
+    _, commands, curl = blocks("django-project.md", "console")
+    keys = []
+    for command in commands.splitlines():
+        _, manage, *arguments = shlex.split(command.removeprefix("$ "))
+        assert manage == "manage.py"
+        if arguments[0] not in {"runserver", "worker"}:
+            output = project.manage(*arguments).stdout
+            if arguments[0] == "create_client":
+                keys.append(output.strip())
+    project.key, operations = keys
+
+    with running(project):
+        response = project.post("/api/tasks/", content=body_of(curl).encode())
+        assert project.wait_for(response.headers["Location"])["return_value"] == "3 loaves baked"
+        assert_views_enqueue(project, operations)
+        assert project.get("/nothing/").headers["Content-Type"].startswith("text/html")
+
+
+def assert_views_enqueue(project: LiveProject, operations: str) -> None:
+    form = {"name": "ada", "email": "ada@example.org"}
+    identifier = httpx.post(f"{project.url}/register/", data=form, trust_env=False).json()["task"]
+    url = f"/api/tasks/{identifier}/"
+    assert project.get(url).status_code == 404
+
+    def greeted() -> Any:
+        task = project.get(url, headers=bearer(operations)).json()
+        return task if task["is_finished"] else None
+
+    # Whether a mail goes out depends on the machine.
+    assert wait_until(greeted, what="welcome")["task"] == "bakery.tasks.send_welcome_email"
+    for loaves, status in ((5, 200), (500, 500)):
+        answer = httpx.post(f"{project.url}/checkout/", data={"loaves": loaves}, trust_env=False)
+        assert answer.status_code == status
+    query = "client=project&task=bakery.tasks.bake"
+    listed = project.get(f"/api/tasks/?{query}", headers=bearer(operations)).json()["results"]
+    assert [task["args"] for task in listed] == [[5]]
+
+
+def settings_of(page: str) -> list[dict[str, Any]]:
+    """Return each value of TASKS that a page shows."""
+    found: list[dict[str, Any]] = []
+    for block in blocks(page, "python"):
+        if block.startswith("TASKS = "):
+            names: dict[str, Any] = {}
+            exec(block, names)  # noqa: S102 -- the guide's own code
+            found.append(names["TASKS"])
+    return found
+
+
+ROWS = [
+    (cells[0].strip("`"), [int(cell) for cell in cells[1:4]])
+    for line in (DOCS / "choosing-a-backend.md").read_text().splitlines()
+    if len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 5
+    and cells[1].isdigit()
+]
+
+
+def test_the_guide_tells_of_four_backends() -> None:
+    assert len(ROWS) == 4
+
+
+# What the guide leaves open: any backend that keeps results and picks its own ids.
+STAND_INS = {"your.own.Backend": "tests.project.file_backend.FileBackend"}
+
+
+@pytest.mark.parametrize(("path", "statuses"), ROWS)
+def test_a_backend_answers_as_the_guide_says(
+    client: Client, tmp_path: Path, path: str, statuses: list[int]
+) -> None:
+    printed = [one["default"] for one in settings_of("choosing-a-backend.md")]
+    third_party = {"BACKEND": STAND_INS.get(path, path), "OPTIONS": {"directory": str(tmp_path)}}
+    chosen = next((one for one in printed if one["BACKEND"] == path), third_party)
+    call = {"task": "service.tasks.add", "args": [1, 2]}
+    with override_settings(TASKS={"default": chosen}):
+        enqueued = client.post("/tasks/", call, content_type="application/json")
+        answers = [enqueued, client.get(enqueued.json()["url"]), client.get("/tasks/")]
+
+    assert [answer.status_code for answer in answers] == statuses
+
+
+def test_the_settings_of_several_backends_take_the_task_of_the_guide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (several,) = [one for one in settings_of("choosing-a-backend.md") if len(one) == 2]
+    (code,) = [one for one in blocks("choosing-a-backend.md", "python") if "@task" in one]
+    module = ModuleType("quotes")
+    monkeypatch.setitem(sys.modules, "quotes", module)
+    with override_settings(TASKS=several):
+        exec(code, vars(module))  # noqa: S102 -- the guide's own code
+        assert module.quote.enqueue(2).return_value == 700
+        assert set(task_backends.settings) == {"default", "at_once"}
+        assert [message for message in run_checks() if message.is_serious()] == []

@@ -1,0 +1,397 @@
+"""`python -m service run` as its user sees it: what it prints, how it stops, what it refuses."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from service.database import make_secret_key_file, secret_key_file
+from tests.live_service import DEADLINE, PROJECT, bearer, wait_until
+
+STOPPED_WITHIN = 10
+RunCommand = Callable[..., "Running"]
+
+
+class Running:
+    """A `run` on a free port, in a process group of its own as under a terminal."""
+
+    def __init__(
+        self, directory: Path, environment: dict[str, str], arguments: Sequence[str]
+    ) -> None:
+        self.output_file = directory / "output"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.environment = {**os.environ, **environment}
+        self.environment.pop("DJANGO_SETTINGS_MODULE", None)
+        with self.output_file.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service", "run", f"--port={self.port}", *arguments],
+                cwd=PROJECT,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def output(self) -> str:
+        return self.output_file.read_text()
+
+    def wait_until_ready(self) -> None:
+        wait_until(self._has_announced, what="curl line")
+
+    def curl_lines(self) -> list[str]:
+        return [line for line in self.output().splitlines() if line.startswith("curl ")]
+
+    def child(self, *words: str) -> psutil.Process:
+        """Return the process that has these words on its command line and is no child of another."""
+        found = [process for process in self.processes() if set(words) <= set(process.cmdline())]
+        return next(process for process in found if process.parent() not in found)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return what lives of all that was started, known by its database."""
+        url = self.environment["DATABASE_URL"]
+        return [process for process in psutil.process_iter() if _database_of(process) == url]
+
+    def key(self) -> str:
+        return re.findall(r"tk_[0-9A-Za-z_]+", self.curl_lines()[0])[0]
+
+    def get(self, url: str) -> httpx.Response:
+        return httpx.get(url, headers=bearer(self.key()))
+
+    def enqueue(self, task: str, **kwargs: Any) -> str:
+        response = httpx.post(
+            f"http://127.0.0.1:{self.port}/tasks/",
+            json={"task": task, "kwargs": kwargs},
+            headers=bearer(self.key()),
+        )
+        assert response.status_code == 202, response.text
+        return response.headers["Location"]
+
+    def exit_status(self) -> int:
+        """Return the status of a `run` that must end in time, and all that it started with it."""
+        status = self.process.wait(STOPPED_WITHIN)
+        wait_until(lambda: not self.processes(), what="end of all", deadline=1)
+        return status
+
+    def close(self) -> None:
+        for process in self.processes():
+            process.kill()
+        self.process.wait()
+
+    def _has_announced(self) -> bool:
+        assert self.process.poll() is None, self.output()
+        return bool(self.curl_lines())
+
+
+def _database_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("DATABASE_URL")
+    except psutil.Error:
+        # Not ours, or dead.
+        return None
+
+
+@pytest.fixture
+def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunCommand]:
+    """A function that starts the command on an empty database, and waits until it is ready."""
+    started: list[Running] = []
+
+    def start(
+        arguments: Sequence[str] = (), *, until_ready: bool = True, **environment: str
+    ) -> Running:
+        defaults = {
+            "DATABASE_URL": new_database_url(),
+            "SECRET_KEY": "only-for-tests",
+            "WEB_CONCURRENCY": "1",
+        }
+        running = Running(tmp_path, defaults | environment, arguments)
+        started.append(running)
+        if until_ready:
+            running.wait_until_ready()
+        return running
+
+    yield start
+    for running in started:
+        running.close()
+
+
+def refusal(*arguments: str, **environment: str) -> list[str]:
+    """Run the command, which must not start; return the lines it says why."""
+    completed = subprocess.run(
+        [sys.executable, "-m", "service", "run", *arguments],
+        cwd=PROJECT,
+        env={
+            key: value
+            for key, value in {**os.environ, "SECRET_KEY": "only-for-tests", **environment}.items()
+            if key != "DJANGO_SETTINGS_MODULE"
+        },
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert completed.returncode == 1, completed
+    assert completed.stdout == ""
+    return completed.stderr.splitlines()
+
+
+def paste(line: str) -> dict[str, Any]:
+    completed = subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
+    task: dict[str, Any] = json.loads(completed.stdout)
+    return task
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_the_printed_lines_work_when_pasted_and_ctrl_c_stops_everything(run: RunCommand) -> None:
+    # The lines work whatever hosts the service has in production.
+    running = run(ALLOWED_HOSTS="tasks.example")
+    enqueue, enqueue_and_read = running.curl_lines()
+
+    task = paste(enqueue)
+    read = paste(enqueue_and_read)
+
+    assert read["task"] == task["task"] == "service.tasks.say_hello"
+    assert read["id"] != task["id"]
+    wait_until(lambda: running.get(task["url"]).json()["is_finished"], what="end of the task")
+    assert running.get(task["url"]).json()["return_value"] == "Hello, Ada!"
+
+    os.killpg(running.process.pid, signal.SIGINT)
+
+    assert running.exit_status() == 0, running.output()
+
+
+@pytest.mark.sqlite
+def test_sigterm_stops_everything_in_time_while_a_task_runs(run: RunCommand) -> None:
+    running = run()
+    url = running.enqueue("service.tasks.sleep", seconds=600)
+    wait_until(lambda: running.get(url).json()["status"] == "RUNNING", what="start of the task")
+
+    running.process.terminate()
+
+    assert running.exit_status() == 0, running.output()
+
+
+@pytest.mark.sqlite
+def test_ctrl_c_stops_everything_while_it_starts(run: RunCommand) -> None:
+    running = run(until_ready=False)
+    wait_until(lambda: "started (pid=" in running.output(), what="first process")
+
+    os.killpg(running.process.pid, signal.SIGINT)
+
+    assert running.exit_status() == 0, running.output()
+
+
+@pytest.mark.sqlite
+def test_a_process_that_does_not_react_is_killed(run: RunCommand) -> None:
+    running = run()
+    running.child("service.wsgi").suspend()
+    running.child("service", "worker").suspend()
+
+    running.process.terminate()
+
+    assert running.exit_status() == 1, running.output()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        pytest.param(["service.wsgi"], psutil.Process.terminate, id="web, with status 0"),
+        pytest.param(["service", "worker"], psutil.Process.kill, id="worker, by a signal"),
+    ],
+)
+def test_when_one_process_ends_unasked_all_end_with_status_1(
+    run: RunCommand, words: list[str], end: Callable[[psutil.Process], None]
+) -> None:
+    running = run()
+
+    end(running.child(*words))
+
+    assert running.exit_status() == 1, running.output()
+
+
+@pytest.mark.sqlite
+def test_nothing_lives_on_when_the_command_itself_is_killed(run: RunCommand) -> None:
+    running = run()
+
+    running.process.kill()
+
+    wait_until(lambda: not running.processes(), what="end of the processes")
+
+
+@pytest.mark.sqlite
+def test_a_backend_that_runs_tasks_at_once_gets_no_worker(run: RunCommand) -> None:
+    running = run(TASKS_BACKEND="immediate")
+
+    assert len(running.curl_lines()) == 1
+    assert not [process for process in running.processes() if "worker" in process.cmdline()]
+
+
+@pytest.mark.sqlite
+def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        lines = refusal(f"--port={port}", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
+
+    assert lines == [
+        f"Cannot listen on 127.0.0.1:{port}: Address already in use. "
+        "Another port can be chosen with PORT."
+    ]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("there_is", ["no server", "no database"])
+def test_a_database_that_is_not_there_is_told_in_one_line(there_is: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = {
+            "no server": f"postgres://somebody@127.0.0.1:{unused.getsockname()[1]}/tasks",
+            "no database": f"{os.environ['DATABASE_URL']}_of_nobody",
+        }[there_is]
+        (line,) = refusal(DATABASE_URL=url)
+
+    assert line.startswith("The database cannot be used: connection failed: ")
+
+
+@pytest.mark.sqlite
+def test_a_directory_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'missing' / 'db.sqlite3'}"
+
+    (with_key,) = refusal(DATABASE_URL=database_url)
+    (without_key,) = refusal(DATABASE_URL=database_url, SECRET_KEY="")
+
+    assert with_key == "The database cannot be used: unable to open database file"
+    assert without_key.endswith(
+        "/missing/.secret_key cannot be written: No such file or directory."
+    )
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("environment", "start_of_line"),
+    [
+        ({"PORT": "eighty"}, "PORT must be a whole number, 1 to 65535."),
+        ({"PORT": "0"}, "PORT must be a whole number, 1 to 65535."),
+        ({"WEB_THREADS": "-1"}, "WEB_THREADS must be a whole number"),
+        ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number"),
+        ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL must begin with sqlite:/// or "),
+        ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL must name a file"),
+        ({"DATABASE_URL": "postgres://host:port/name"}, "DATABASE_URL is not a database URL"),
+        ({"DEBUG": "maybe"}, "DEBUG must be on or off."),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be "),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be "),
+        ({"TASK_APPS": "shop_of_nobody"}, "TASK_APPS names an app that is not installed: No "),
+        ({"TASKS_BACKEND": "fast"}, "TASKS_BACKEND must be one of "),
+        ({"TASKS_BACKEND": "shop_of_nobody.Backend"}, "The tasks module service.tasks cannot "),
+    ],
+    ids=str,
+)
+def test_a_setting_that_makes_no_sense_is_told_in_one_line(
+    environment: dict[str, str], start_of_line: str, tmp_path: Path
+) -> None:
+    defaults = {"DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
+
+    (line,) = refusal(**defaults | environment)
+
+    assert line.startswith(start_of_line)
+
+
+@pytest.mark.sqlite
+def test_a_task_that_cannot_be_served_is_told_in_one_line(tmp_path: Path) -> None:
+    app = tmp_path / "shop_with_a_fault"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    (app / "tasks.py").write_text(
+        "from django.tasks import task\n@task\ndef refund(*, self: int) -> None: ...\n"
+    )
+
+    (line,) = refusal(
+        DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        PYTHONPATH=str(tmp_path),
+        TASK_APPS="shop_with_a_fault",
+        TASKS_API_TASKS="shop_with_a_fault.*",
+    )
+
+    assert line.startswith("tasks_api.E001: The task shop_with_a_fault.tasks.refund cannot be ")
+
+
+@pytest.mark.sqlite
+def test_other_machines_are_let_in_with_a_key(run: RunCommand) -> None:
+    running = run(arguments=["--host=0.0.0.0"])
+    url = f"http://127.0.0.1:{running.port}/task-types/"
+
+    assert running.get(url).status_code == 200
+    assert httpx.get(url).status_code == 401
+    document = httpx.get(f"http://127.0.0.1:{running.port}/openapi.json").json()
+    assert "SayHelloRequest" in document["components"]["schemas"]
+
+
+@pytest.mark.sqlite
+def test_each_run_has_a_key_of_its_own_for_a_day(
+    run: RunCommand, new_database_url: Callable[[], str]
+) -> None:
+    database_url = new_database_url()
+    first = run(DATABASE_URL=database_url)
+    old_key = first.key()
+    first.process.terminate()
+    assert first.exit_status() == 0
+    second = run(DATABASE_URL=database_url)
+
+    client = second.get(f"http://127.0.0.1:{second.port}/client/").json()
+
+    assert client["name"] == "demo"
+    remaining = datetime.fromisoformat(client["key_expires_at"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < remaining <= timedelta(hours=24)
+    refused = httpx.get(f"http://127.0.0.1:{second.port}/client/", headers=bearer(old_key))
+    assert refused.status_code == 401
+
+
+@pytest.mark.sqlite
+def test_a_host_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+    (line,) = refusal("--host=no host", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
+
+    assert line == "HOST 'no host' is not an address of this machine."
+
+
+@pytest.mark.sqlite
+def test_without_a_secret_key_one_is_made_that_other_commands_read(run: RunCommand) -> None:
+    running = run(SECRET_KEY="")
+    database_file = Path(running.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    key_file = database_file.with_name(".secret_key")
+
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert len(key_file.read_text().strip()) > 50
+    command = [sys.executable, "-m", "service", "check"]
+    checked = subprocess.run(command, cwd=PROJECT, env=running.environment, check=False)
+    assert checked.returncode == 0
+
+
+@pytest.mark.sqlite
+def test_a_secret_key_stays_what_it_is(tmp_path: Path) -> None:
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+
+    make_secret_key_file(database)
+    first = secret_key_file(database).read_text()
+    make_secret_key_file(database)
+
+    assert secret_key_file(database).read_text() == first
+    assert os.listdir(tmp_path) == [".secret_key"]
