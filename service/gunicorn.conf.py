@@ -11,7 +11,7 @@ with told_in_one_line():
     listening = Listening.from_environment()
 
 bind = listening.address
-worker_class = "gthread"
+worker_class = "service.connections.ThreadWorker"
 workers = listening.processes
 threads = listening.threads
 

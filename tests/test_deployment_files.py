@@ -157,7 +157,7 @@ def test_gunicorn_opens_no_control_socket_and_takes_long_request_lines() -> None
 
     assert settings["control_socket_disable"] == "True"
     assert settings["limit_request_line"] == "8190"
-    assert settings["worker_class"] == "gthread"
+    assert settings["worker_class"] == "service.connections.ThreadWorker"
     assert (settings["workers"], settings["threads"]) == ("4", "3")
     assert settings["bind"] == "['127.0.0.1:8123']"
 

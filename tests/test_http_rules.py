@@ -1,5 +1,6 @@
 """What holds for every operation: forms of URLs, methods, media types, sizes, headers."""
 
+import re
 import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -343,3 +344,17 @@ def test_a_connection_goes_on_after_a_body_that_was_refused_unread(
         alive = connection.getresponse()
         assert (alive.status, alive.read()) == (200, b'{"status":"ok"}')
     connection.close()
+
+
+def test_requests_that_are_sent_without_waiting_are_all_answered(service: LiveService) -> None:
+    """Pipelined (RFC 9112, 9.3.2): they reach the server in one piece."""
+    head = "Host: localhost\r\nContent-Type: application/json"
+    refused = (
+        f"POST /tasks/ HTTP/1.1\r\n{head}\r\nContent-Length: {len(BODY)}\r\n\r\n".encode() + BODY
+    )
+    alive = f"GET /livez HTTP/1.1\r\n{head}\r\n\r\n".encode()
+    last = f"GET /livez HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n".encode()
+
+    answers = service.raw(refused + alive + refused + alive + last)
+
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", answers) == [b"401", b"200", b"401", b"200", b"200"]

@@ -1,11 +1,9 @@
 """What every resource has in common: JSON in and out, problems, a checked host, honest headers."""
 
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.core.exceptions import DisallowedHost
 from django.db import connections, transaction
-from django.http import HttpRequest
 from django.http.request import MediaType
 from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
@@ -60,9 +58,6 @@ class LeaveBody(BaseParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         return {}
-
-
-MAX_LEFTOVER_BYTES = 64 * 1024
 
 
 class AcceptJSON(BaseContentNegotiation):
@@ -213,22 +208,7 @@ class Resource(APIView):
             response.add_post_render_callback(_set_length)
         else:
             _set_length(response)
-        _read_what_is_left(self.request._request)
         return response
-
-
-def _read_what_is_left(request: HttpRequest) -> None:
-    """
-    Read the body of a request that was refused before it was read, unless it is long.
-
-    gunicorn would take it off the connection later, where the next request may follow already, and
-    lose sight of that one.
-    """
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    is_short = length.isdecimal() and 0 < int(length) <= MAX_LEFTOVER_BYTES
-    if is_short and not getattr(request, "_read_started", True):
-        with suppress(OSError):
-            request.read(int(length))
 
 
 def _check_host(request: Request) -> None:

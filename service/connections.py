@@ -1,0 +1,35 @@
+"""How gunicorn's threads are given the requests of a connection."""
+
+from concurrent.futures import Future
+from typing import Any
+
+from gunicorn.http import RequestParser
+from gunicorn.workers import gthread
+
+
+class ThreadWorker(gthread.ThreadWorker):
+    """
+    Serves what was read of a connection ahead of its turn.
+
+    A request that reaches the server in one piece with the body of the one before it, or pipelined
+    behind it, is read along with that one. gunicorn then waits for bytes that are there already.
+    """
+
+    def finish_request(self, conn: gthread.TConn, fs: "Future[Any]") -> None:
+        if self.alive and _wants_to_go_on(fs) and _has_read_ahead(conn):
+            # To the end of the queue: one connection keeps no thread to itself.
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
+
+
+def _wants_to_go_on(served: "Future[Any]") -> bool:
+    return not served.cancelled() and served.exception() is None and served.result() is True
+
+
+def _has_read_ahead(conn: gthread.TConn) -> bool:
+    if not isinstance(conn.parser, RequestParser):
+        return False
+    if read := conn.parser.unreader.take_buffered():
+        conn.parser.unreader.unread(read)
+    return bool(read)
