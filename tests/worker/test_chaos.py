@@ -8,11 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.db.models import QuerySet
+from django_tasks_db.models import DBTaskResult
+
 from tests.worker.conftest import Store, Workers, wait_until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 LOST = "tasks_api.exceptions.WorkerLost"
 PROCESSES = 2
+# Enough to keep every worker busy; an open-ended load would measure the machine instead.
+MOST_UNFINISHED = 40
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ def test_no_task_is_lost_and_none_runs_twice_that_must_not(
     end = time.monotonic() + SECONDS
     next_kill = 0.0
     while time.monotonic() < end:
+        wait_until(lambda: unfinished(store).count() < MOST_UNFINISHED, what="room for a task")
         name = chance.choice(["leave_mark", "safe_to_run_twice"])
         mark = tmp_path / f"mark-{len(enqueued)}"
         seconds = chance.choice([0, 0.01, 0.3])
@@ -48,16 +54,17 @@ def test_no_task_is_lost_and_none_runs_twice_that_must_not(
                     os.kill(chance.choice(pids), signal.SIGKILL)
             next_kill = time.monotonic() + chance.uniform(0.1, 1.0)
 
-    wait_until(
-        lambda: not store.tasks.filter(status__in=["READY", "RUNNING"]).exists(),
-        what="end of every task",
-    )
+    wait_until(lambda: not unfinished(store).exists(), what="end of every task")
     tasks = {str(task.pk): task for task in store.tasks.all()}
     assert tasks.keys() == enqueued.keys()
     for task_id, one in enqueued.items():
         account_for(tasks[task_id], one)
     wait_until(lambda: store.workers.count() == PROCESSES * len(parents), what="the living's rows")
     assert set(store.workers.values_list("current_task", flat=True)) == {None}
+
+
+def unfinished(store: Store) -> QuerySet[DBTaskResult]:
+    return store.tasks.filter(status__in=["READY", "RUNNING"])
 
 
 def account_for(task, one: Enqueued) -> None:
