@@ -9,10 +9,11 @@ from gunicorn.workers import gthread
 
 class ThreadWorker(gthread.ThreadWorker):
     """
-    Serves what was read of a connection ahead of its turn.
+    Serves what was read of a connection ahead of its turn, and stops without waiting for idle ones.
 
     A request that reaches the server in one piece with the body of the one before it, or pipelined
-    behind it, is read along with that one. gunicorn then waits for bytes that are there already.
+    behind it, is read along with that one. gunicorn then waits for bytes that are there already; and
+    when it is stopped, for connections on which nobody asks for anything.
     """
 
     def finish_request(self, conn: gthread.TConn, fs: "Future[Any]") -> None:
@@ -21,6 +22,12 @@ class ThreadWorker(gthread.ThreadWorker):
             self.enqueue_req(conn)
         else:
             super().finish_request(conn, fs)
+
+    def murder_keepalived(self) -> None:
+        if not self.alive:
+            for connection in self.keepalived_conns:
+                connection.timeout = 0
+        super().murder_keepalived()
 
 
 def _wants_to_go_on(served: "Future[Any]") -> bool:
