@@ -9,6 +9,11 @@ class TaskEnded(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or " ".join((inspect.getdoc(type(self)) or "").split()))
 
+    @classmethod
+    def class_path(cls) -> str:
+        """Return what `exception_class_path` says of a task that was ended so."""
+        return f"{cls.__module__}.{cls.__qualname__}"
+
 
 class WorkerLost(TaskEnded):
     """The worker that ran the task went away before the task was finished."""

@@ -147,6 +147,18 @@ class NotAcceptable(Problem):
     status, code, title = 406, "not_acceptable", "No acceptable representation"
 
 
+class NotCancellable(Problem):
+    """The task is running or finished: it is too late to cancel it."""
+
+    status, code, title = 409, "not_cancellable", "The task cannot be cancelled"
+
+
+class NotFinished(Problem):
+    """The task is not finished: there is nothing to retry yet."""
+
+    status, code, title = 409, "not_finished", "The task is not finished"
+
+
 class IdempotencyInProgress(Problem):
     """The first request with this `Idempotency-Key` is still being served, or was cut off."""
 

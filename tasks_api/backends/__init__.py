@@ -9,12 +9,20 @@ from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.backends.dummy import DummyBackend
 from django.tasks.backends.immediate import ImmediateBackend
 
-from tasks_api.backends.base import Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    Selection,
+    StoredTask,
+    Stretch,
+)
 from tasks_api.backends.built_in import BuiltInAdapter, ImmediateAdapter
 from tasks_api.backends.generic import Adapter
 
 __all__ = [
     "Adapter",
+    "Enqueueing",
     "Failure",
     "Position",
     "Selection",

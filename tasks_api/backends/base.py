@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from django.tasks import Task
+
+type Enqueueing = tuple[Task[..., Any], list[Any], dict[str, Any]]
+"""A task as it is to be enqueued, its positional and its keyword arguments."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

@@ -5,7 +5,8 @@ It reads the columns of a row, never its `task_result`: that imports the task's 
 on a task that was renamed or removed.
 """
 
-from collections.abc import Collection, Hashable, Iterator
+import logging
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,21 @@ from uuid import UUID
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 from django.tasks import Task, TaskResultStatus
+from django.tasks.signals import task_enqueued, task_finished
+from django.utils import timezone
+from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from tasks_api.backends.base import Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
 from tasks_api.backends.generic import Adapter
 from tasks_api.backends.keyset import Walk
 from tasks_api.backends.prepared import SelectByKey
-from tasks_api.ids import new_task_id, next_id_belongs_to
+from tasks_api.exceptions import TaskCancelled
+from tasks_api.ids import ids_belong_to, new_task_id, next_id_belongs_to
 from tasks_api.problems import Fault
 from tasks_api.timestamps import as_stored, aware
+
+logger = logging.getLogger("tasks_api.backends")
 
 MAX_QUEUE_NAME_LENGTH = DBTaskResult._meta.get_field("queue_name").max_length or 0
 
@@ -87,6 +94,48 @@ class DatabaseAdapter(Adapter):
         with next_id_belongs_to(owner):
             return super().enqueue(task, args, kwargs, owner=owner)
 
+    def enqueue_together(
+        self, enqueueings: Sequence[Enqueueing], *, owner: int
+    ) -> list[StoredTask]:
+        if type(self.backend) is not DatabaseBackend:
+            # A subclass may do more than store.
+            return super().enqueue_together(enqueueings, owner=owner)
+        with ids_belong_to(owner):
+            rows = [self._row(*enqueueing) for enqueueing in enqueueings]
+        DBTaskResult.objects.bulk_create(rows)
+        results = [_result(row, task) for row, (task, *_) in zip(rows, enqueueings, strict=True)]
+        for result in results:
+            task_enqueued.send(DatabaseBackend, task_result=result)
+        return [self.stored(result) for result in results]
+
+    def _row(
+        self, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]
+    ) -> "DBTaskResult[..., Any]":
+        backend: Any = self.backend
+        return DBTaskResult(
+            id=backend._get_id(),
+            args_kwargs={"args": args, "kwargs": kwargs},
+            priority=task.priority,
+            task_path=task.module_path,
+            queue_name=task.queue_name,
+            run_after=task.run_after or get_date_max(),
+            backend_name=self.backend.alias,
+        )
+
+    def cancel(self, identifier: str) -> StoredTask | None:
+        ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
+        # A worker's claim compares the status too, and either of the two is first.
+        cancelled = ours.filter(status=TaskResultStatus.READY).update(
+            status=TaskResultStatus.FAILED,
+            finished_at=timezone.now(),
+            exception_class_path=TaskCancelled.class_path(),
+            traceback=str(TaskCancelled()),
+        )
+        row = ours.first()
+        if cancelled and row is not None:
+            _announce_finished(row)
+        return None if row is None else _stored({name: getattr(row, name) for name in _COLUMNS})
+
     def get(self, identifier: str) -> StoredTask | None:
         key = _key_of(identifier)
         if key is None:
@@ -94,7 +143,7 @@ class DatabaseAdapter(Adapter):
         row = _select(key)
         return None if row is None else _stored(row)
 
-    def pick(self, identifiers: Collection[str]) -> Iterator[StoredTask]:
+    def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
         if keys := [key for key in map(_key_of, identifiers) if key]:
             walk = Walk.of(DBTaskResult.objects.all(), keys)
             yield from map(_stored, walk.load(*_COLUMNS))
@@ -142,6 +191,34 @@ class DatabaseAdapter(Adapter):
                 id="tasks_api.E002",
             ),
         ]
+
+
+def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResult[..., Any]":
+    """Put a task that was just stored into Django's terms, as the row's own property would."""
+    return TaskResult(
+        db_result=row,
+        task=task,
+        id=str(row.id),
+        status=TaskResultStatus.READY,
+        enqueued_at=row.enqueued_at,
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        args=row.args_kwargs["args"],
+        kwargs=row.args_kwargs["kwargs"],
+        backend=row.backend_name,
+        errors=[],
+        worker_ids=[],
+    )
+
+
+def _announce_finished(row: "DBTaskResult[..., Any]") -> None:
+    """Send `task_finished`; the row has its verdict, whatever a receiver or a removed code raises."""
+    try:
+        result = row.task_result
+        task_finished.send(type(result.task.get_backend()), task_result=result)
+    except Exception:
+        logger.exception("A receiver of task_finished failed for the cancelled task %s", row.pk)
 
 
 def _key_of(identifier: str) -> UUID | None:

@@ -1,6 +1,6 @@
 """The adapter for any backend: what Django's interface of backends gives, and no more."""
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from inspect import iscoroutinefunction
@@ -12,8 +12,8 @@ from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import DEFAULT_TASK_PRIORITY
 from django.tasks.exceptions import TaskResultDoesNotExist
 
-from tasks_api.backends.base import Failure, Position, Selection, StoredTask, Stretch
-from tasks_api.problems import Fault, ListingNotSupported
+from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.problems import Fault, ListingNotSupported, NotSupportedByBackend
 from tasks_api.timestamps import aware
 
 
@@ -91,6 +91,24 @@ class Adapter:
         # As they were sent: a task that ran at once may have changed the copies it was given.
         return replace(self.stored(task.enqueue(*args, **kwargs)), args=args, kwargs=kwargs)
 
+    def enqueue_together(
+        self, enqueueings: Sequence[Enqueueing], *, owner: int
+    ) -> list[StoredTask]:
+        """Enqueue tasks within the transaction that is open on `database`, in this order."""
+        return [self.enqueue(task, args, kwargs, owner=owner) for task, args, kwargs in enqueueings]
+
+    def cancel(self, identifier: str) -> StoredTask | None:
+        """
+        End a task unless a worker has started it; return it as it is then, or None if it is gone.
+
+        It is FAILED with `TaskCancelled` then, and `task_finished` has been sent.
+
+        Raises:
+            NotSupportedByBackend: 400, this backend cannot: Django's interface knows no such thing.
+
+        """
+        raise NotSupportedByBackend("The task's backend cannot cancel a task.")
+
     def get(self, identifier: str) -> StoredTask | None:
         """Read a task, or None where there is none of this id."""
         try:
@@ -98,9 +116,9 @@ class Adapter:
         except TaskResultDoesNotExist:
             return None
 
-    def pick(self, identifiers: Collection[str]) -> Iterator[StoredTask]:
-        """Read those of these tasks that there are, in descending order of their ids."""
-        for identifier in sorted(identifiers, reverse=True):
+    def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
+        """Read those of these tasks that there are, in this order, few at a time."""
+        for identifier in identifiers:
             if task := self.get(identifier):
                 yield task
 

@@ -64,9 +64,10 @@ class Walk:
 
     @classmethod
     def of(cls, rows: QuerySet[Any], identifiers: list[UUID]) -> "Walk":
-        """Find the rows of these ids, newest first."""
-        rows = rows.filter(pk__in=identifiers).order_by("-id")
-        return cls(rows, _sizes(rows), None)
+        """Find the rows of these ids, in this order."""
+        rows = rows.filter(pk__in=identifiers).order_by()
+        sizes = dict(_sizes(rows))
+        return cls(rows, [(key, sizes[key]) for key in identifiers if key in sizes], None)
 
     @classmethod
     def along(
@@ -100,7 +101,9 @@ class Walk:
     def load(self, *columns: str) -> Iterator[dict[str, Any]]:
         """Load what was found and still belongs there, a bounded portion at a time."""
         for keys in _portions(self.sizes):
-            yield from self.rows.filter(pk__in=keys).values(*columns)
+            rows = self.rows.filter(pk__in=keys).values("pk", *columns)
+            loaded = {row["pk"]: row for row in rows}
+            yield from (loaded[key] for key in keys if key in loaded)
 
 
 def _range(owner: int, selection: Selection) -> Q:

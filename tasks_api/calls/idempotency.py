@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from tasks_api.backends import StoredTask, adapter_for
 from tasks_api.calls.call import Call
-from tasks_api.calls.enqueueing import EnqueuedAllTheSame, enqueue
+from tasks_api.calls.enqueueing import EnqueuedAllTheSame, enqueue, enqueue_together
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
@@ -60,23 +60,36 @@ class Outcome:
     What a keyed request leads to.
 
     Attributes:
-        tasks: those just enqueued; of a replay the ids, or the tasks as they were where the backend
-            keeps no results.
+        stored: the tasks just enqueued; of a replay those, as they were, whose backend keeps no
+            results.
+        identifiers: of a replay, the ids of the tasks that can be read again.
         is_replay: whether the first request came earlier.
 
     """
 
-    tasks: list[StoredTask | str]
+    stored: list[StoredTask]
+    identifiers: list[str]
     is_replay: bool
+
+    @classmethod
+    def of_record(cls, entries: list[Any]) -> "Outcome":
+        """Take up what a record has kept of the first request's tasks."""
+        return cls(
+            stored=[_restored(entry) for entry in entries if not isinstance(entry, str)],
+            identifiers=[entry for entry in entries if isinstance(entry, str)],
+            is_replay=True,
+        )
 
 
 class _AnotherIsFirst(Exception):
     """A request with the same key is being served."""
 
 
-def enqueue_once(request: KeyedRequest, calls: Callable[[], Sequence[Call]]) -> Outcome:
+def enqueue_once(
+    request: KeyedRequest, calls: Callable[[], Sequence[Call]], *, owner: int
+) -> Outcome:
     """
-    Enqueue the calls, unless a request with this key came before; check them only then.
+    Enqueue the calls for a client, unless a request with this key came before; check them only then.
 
     Raises:
         IdempotencyKeyReused: 422, that request was another one.
@@ -89,13 +102,14 @@ def enqueue_once(request: KeyedRequest, calls: Callable[[], Sequence[Call]]) -> 
         record = _record_of(request)
         if record is None:
             try:
-                return Outcome(tasks=_enqueue_first(request, calls()), is_replay=False)
+                stored = _enqueue_first(request, calls(), owner)
+                return Outcome(stored=stored, identifiers=[], is_replay=False)
             except _AnotherIsFirst:
                 pass
         elif record.fingerprint != request.fingerprint:
             raise IdempotencyKeyReused
         elif record.tasks is not None:
-            return Outcome(tasks=[_restored(entry) for entry in record.tasks], is_replay=True)
+            return Outcome.of_record(record.tasks)
         if time.monotonic() >= deadline:
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
         _let_others_use_the_connection()
@@ -112,12 +126,15 @@ def _record_of(request: KeyedRequest) -> IdempotencyRecord | None:
     return record
 
 
-def _enqueue_first(request: KeyedRequest, calls: Sequence[Call]) -> list[StoredTask | str]:
+def _enqueue_first(request: KeyedRequest, calls: Sequence[Call], owner: int) -> list[StoredTask]:
     with _record_for(request, _databases_of(calls)) as record:
-        tasks = [enqueue(call, owner=request.owner) for call in calls]
+        if len(calls) == 1:
+            tasks = [enqueue(calls[0], owner=owner)]
+        else:
+            tasks = enqueue_together(calls, owner=owner)
         record.tasks = [_kept(task) for task in tasks]
         record.save(update_fields=["tasks"])
-    return [*tasks]
+    return tasks
 
 
 @contextmanager
@@ -195,9 +212,7 @@ def _kept(task: StoredTask) -> Any:
     return {"task": json_text(fields)}
 
 
-def _restored(entry: Any) -> StoredTask | str:
-    if isinstance(entry, str):
-        return entry
+def _restored(entry: Any) -> StoredTask:
     return _snapshot.validate_python(json.loads(entry["task"]))
 
 

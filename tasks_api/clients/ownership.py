@@ -4,7 +4,7 @@ Whose a task is: read from its id where we draw the ids, else from a ledger with
 Nothing outside of here knows which of the two it is.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -18,16 +18,25 @@ from tasks_api.ids import PROJECT, ids_belong_to, owner_of, usual_owner
 from tasks_api.models import PROJECT_NAME, Client, TaskOwner
 
 
-def readable(caller: Caller, adapter: Adapter, identifiers: Collection[str]) -> list[str]:
-    """Return those of these tasks that a client may know of, if the backend has them."""
+def readable(caller: Caller, adapter: Adapter, identifiers: Sequence[str]) -> list[str]:
+    """Return those of these tasks that a client may know of, in this order; they may not exist."""
     if caller.is_admin:
         return [*identifiers]
     if adapter.ids_carry_owner:
         return [one for one in identifiers if _owner_in(one) == caller.number]
-    own = TaskOwner.objects.filter(
+    rows = TaskOwner.objects.filter(
         backend=adapter.backend.alias, task_id__in=identifiers, client_number=caller.number
     )
-    return [*own.values_list("task_id", flat=True)]
+    own = set(rows.values_list("task_id", flat=True))
+    return [one for one in identifiers if one in own]
+
+
+def owner_of_task(adapter: Adapter, identifier: str) -> int:
+    """Return the number of the client whose task this is, or of the project's own code."""
+    if adapter.ids_carry_owner:
+        return _owner_in(identifier)
+    rows = TaskOwner.objects.filter(backend=adapter.backend.alias, task_id=identifier)
+    return rows.values_list("client_number", flat=True).first() or PROJECT
 
 
 def owner_called(name: str) -> int | None:

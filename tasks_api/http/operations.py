@@ -7,11 +7,13 @@ from typing import Annotated, Any, TypedDict
 from pydantic import Field
 
 from tasks_api import problems
+from tasks_api.calls.batch import MAX_TASKS
 from tasks_api.calls.catalogue import TaskTypeListRepresentation, TaskTypeRepresentation
 from tasks_api.http.queries import DEFAULT_PAGE_SIZE, MAX_IDS, MAX_PAGE_SIZE, STATUSES
 from tasks_api.models import Scope
 from tasks_api.problems import Problem
 from tasks_api.results.representation import (
+    TaskBatchRepresentation,
     TaskListRepresentation,
     TaskRepresentation,
     Timestamp,
@@ -66,6 +68,12 @@ class Answer:
     headers: tuple[str, ...] = ()
 
 
+CALL = "Call"
+"""The component of any one call."""
+
+BATCH = "Batch"
+"""The component of several."""
+
 ALWAYS: tuple[type[Problem], ...] = (
     problems.InvalidRequest,
     problems.NotAcceptable,
@@ -94,6 +102,7 @@ class Operation:
     Attributes:
         operation_id: the name of the method in generated clients.
         scope: what a client must be allowed to do; None where any client will do.
+        body: the component that describes the request's body; None where there is none.
 
     """
 
@@ -105,7 +114,7 @@ class Operation:
     answers: dict[int, Answer]
     problems: tuple[type[Problem], ...] = ()
     parameters: tuple[dict[str, Any], ...] = ()
-    takes_call: bool = False
+    body: str | None = None
 
     @property
     def query_parameters(self) -> set[str]:
@@ -117,6 +126,13 @@ class Operation:
         return method
 
 
+TASK_ID: dict[str, Any] = {
+    "name": "task_id",
+    "in": "path",
+    "required": True,
+    "description": "The `id` of the task.",
+    "schema": {"type": "string"},
+}
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -176,7 +192,72 @@ ENQUEUE_TASK = Operation(
         problems.StoreUnavailable,
     ),
     parameters=(IDEMPOTENCY_KEY,),
-    takes_call=True,
+    body=CALL,
+)
+ENQUEUE_BATCH = Operation(
+    operation_id="enqueue_batch",
+    scope=Scope.ENQUEUE,
+    summary="Enqueue several tasks",
+    description=(
+        f"Enqueues 1 to {MAX_TASKS:,} tasks, of one type or of many, or none of them: all are checked "
+        "before one is stored, and all are stored in one transaction. Tasks of the same priority and "
+        "the same `run_after` run in the order of the list. To a client with a rate, a batch of n "
+        "counts n."
+    ),
+    tag="tasks",
+    answers={
+        202: Answer(
+            description="The tasks, in the order of the request.",
+            representation=TaskBatchRepresentation,
+            headers=("Idempotent-Replayed",),
+        ),
+    },
+    problems=ENQUEUE_TASK.problems,
+    parameters=(IDEMPOTENCY_KEY,),
+    body=BATCH,
+)
+CANCEL_TASK = Operation(
+    operation_id="cancel_task",
+    scope=Scope.CANCEL,
+    summary="Cancel a task",
+    description=(
+        "Ends a task that no worker has started: it becomes FAILED, and its `errors` name "
+        "`tasks_api.exceptions.TaskCancelled`. A task that was cancelled before stays as it is."
+    ),
+    tag="tasks",
+    answers={200: Answer(description="The task.", representation=TaskRepresentation)},
+    problems=(
+        *READING_A_BODY,
+        problems.NotSupportedByBackend,
+        problems.NotFound,
+        problems.NotCancellable,
+        problems.ResultsNotSupported,
+    ),
+    parameters=(TASK_ID,),
+)
+RETRY_TASK = Operation(
+    operation_id="retry_task",
+    scope=Scope.ENQUEUE,
+    summary="Retry a task",
+    description=(
+        "Enqueues a new task of the same type, with the same arguments, queue, priority and owner as "
+        "one that is finished, to run as soon as it can. The arguments are checked against the "
+        "signature as it is today; pointers of `errors` lead into the finished task."
+    ),
+    tag="tasks",
+    answers=ENQUEUE_TASK.answers,
+    problems=(
+        *READING_A_BODY,
+        problems.UnknownTask,
+        problems.InvalidArguments,
+        problems.NotSupportedByBackend,
+        problems.NotFound,
+        problems.NotFinished,
+        problems.IdempotencyInProgress,
+        problems.IdempotencyKeyReused,
+        problems.ResultsNotSupported,
+    ),
+    parameters=(TASK_ID, IDEMPOTENCY_KEY),
 )
 GET_TASK = Operation(
     operation_id="get_task",
@@ -200,13 +281,7 @@ GET_TASK = Operation(
     },
     problems=(problems.NotFound, problems.ResultsNotSupported, problems.StoreUnavailable),
     parameters=(
-        {
-            "name": "task_id",
-            "in": "path",
-            "required": True,
-            "description": "The `id` of the task.",
-            "schema": {"type": "string"},
-        },
+        TASK_ID,
         {
             "name": "If-None-Match",
             "in": "header",

@@ -221,6 +221,6 @@ def _check_host(request: Request) -> None:
 
 def _set_length(response: Any) -> None:
     """Say how long the body is, which spares a chunked transfer."""
-    if response.status_code not in {204, 304}:
+    if response.status_code not in {204, 304} and not response.streaming:
         # RFC 9110, section 8.6: those two have no body to measure.
         response.headers["Content-Length"] = str(len(response.content))

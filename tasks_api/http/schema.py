@@ -15,16 +15,22 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from pydantic import TypeAdapter
 
 from tasks_api import __version__
+from tasks_api.calls.batch import MAX_TASKS, MEMBER
 from tasks_api.calls.registry import registry
 from tasks_api.http.call_schemas import REFERENCE, CallSchemas
 from tasks_api.http.handler import ProblemRepresentation
-from tasks_api.http.operations import ALWAYS, FOR_CLIENTS, OPERATIONS, Answer, Operation
+from tasks_api.http.operations import (
+    ALWAYS,
+    BATCH,
+    CALL,
+    FOR_CLIENTS,
+    OPERATIONS,
+    Answer,
+    Operation,
+)
 from tasks_api.problems import Problem
 
 type Schema = dict[str, Any]
-
-CALL = "Call"
-"""The component of any one call."""
 
 HEADERS = {
     "ETag": "The state of the task, to be sent back in `If-None-Match`.",
@@ -111,11 +117,16 @@ class SchemaGenerator(SpectacularGenerator):
         operations = [operation for path in paths.values() for operation in path.values()]
         schemas = _components_of_answers()
         calls = CallSchemas.of(
-            [registry.task_types[name] for name in task_types], reserved={CALL, *schemas}
+            [registry.task_types[name] for name in task_types], reserved={BATCH, CALL, *schemas}
         )
+        examples = {
+            REFERENCE + CALL: calls.examples,
+            REFERENCE + BATCH: _examples_of_batches(calls.examples),
+        }
         for operation in operations:
             if "requestBody" in operation:
-                operation["requestBody"]["content"]["application/json"]["examples"] = calls.examples
+                content = operation["requestBody"]["content"]["application/json"]
+                content["examples"] = examples[content["schema"]["$ref"]]
         return {
             "openapi": "3.1.0",
             "info": INFO,
@@ -130,7 +141,12 @@ class SchemaGenerator(SpectacularGenerator):
                         "description": "The key of a client: `tk_<key id>_<secret>`.",
                     }
                 },
-                "schemas": {**schemas, CALL: calls.body, **calls.components},
+                "schemas": {
+                    **schemas,
+                    BATCH: _batch(),
+                    CALL: calls.body,
+                    **calls.components,
+                },
                 "headers": {
                     name: {"description": text, "schema": {"type": "string"}}
                     for name, text in HEADERS.items()
@@ -165,8 +181,8 @@ def _document(operation: Operation, *, for_clients: bool) -> Schema:
     }
     if operation.parameters:
         document["parameters"] = list(operation.parameters)
-    if operation.takes_call:
-        content = {"application/json": {"schema": {"$ref": REFERENCE + CALL}}}
+    if operation.body is not None:
+        content = {"application/json": {"schema": {"$ref": REFERENCE + operation.body}}}
         document["requestBody"] = {"required": True, "content": content}
     document["responses"] = {
         **{
@@ -176,6 +192,29 @@ def _document(operation: Operation, *, for_clients: bool) -> Schema:
         **_problem_answers({*ALWAYS, *operation.problems, *(FOR_CLIENTS if for_clients else ())}),
     }
     return document
+
+
+def _batch() -> Schema:
+    return {
+        "type": "object",
+        "description": "Several calls, to be stored together or not at all.",
+        "properties": {
+            MEMBER: {
+                "type": "array",
+                "items": {"$ref": REFERENCE + CALL},
+                "minItems": 1,
+                "maxItems": MAX_TASKS,
+            }
+        },
+        "required": [MEMBER],
+        "additionalProperties": False,
+    }
+
+
+def _examples_of_batches(examples: Schema) -> Schema:
+    """Put the first two calls into one batch."""
+    calls = [example["value"] for example in examples.values()][:2]
+    return {"batch": {"value": {MEMBER: calls}}} if calls else {}
 
 
 def _answer(answer: Answer, further_headers: tuple[str, ...]) -> Schema:

@@ -50,6 +50,30 @@ def read_json(request: HttpRequest) -> Any:
     return parse(_read(request), max_depth=tasks_api_settings().max_depth)
 
 
+def read_nothing(request: HttpRequest) -> None:
+    """
+    Make sure that an operation which takes no body gets none; an empty object will do as well.
+
+    Raises:
+        InvalidRequest: 400, it has members; `errors` says which.
+        Problem: what `read_json` raises.
+
+    """
+    body = _read(request)
+    if not body:
+        return
+    _check_media_type(request)
+    given = parse(body, max_depth=tasks_api_settings().max_depth)
+    if not isinstance(given, dict):
+        detail = "Should be left out, or be an empty object."
+        raise InvalidRequest(faults=[Fault("object_type", detail, pointer="")])
+    if given:
+        detail = "There is no such member; there are none."
+        raise InvalidRequest(
+            faults=[Fault("unknown_member", detail, pointer=json_pointer(name)) for name in given]
+        )
+
+
 def parse(body: bytes, *, max_depth: int) -> Any:
     """Parse strict JSON; `read_json` says what is raised."""
     try:

@@ -1,29 +1,37 @@
-"""`/tasks/`: enqueue a task, read a task, list tasks."""
+"""`/tasks/`: enqueue tasks, read, list, cancel and retry them."""
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import QueryDict
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks_api.backends import StoredTask
+from tasks_api.calls.batch import calls_of, items_of
 from tasks_api.calls.call import Call
-from tasks_api.calls.enqueueing import enqueue
+from tasks_api.calls.enqueueing import enqueue, enqueue_together
 from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
+from tasks_api.calls.retrying import call_again
 from tasks_api.clients.caller import Caller
+from tasks_api.clients.ownership import owner_of_task
 from tasks_api.http import operations
 from tasks_api.http.conditional import entity_tag, is_current
 from tasks_api.http.idempotency_key import idempotency_key
 from tasks_api.http.links import absolute_url
 from tasks_api.http.queries import ListQuery, continued, listed_owner, narrowed
 from tasks_api.http.resource import Resource
-from tasks_api.http.strict_json import read_json
+from tasks_api.http.streaming import streamed
+from tasks_api.http.strict_json import read_json, read_nothing
+from tasks_api.results.cancelling import cancel
 from tasks_api.results.listing import page_of, some_of
-from tasks_api.results.reading import read
+from tasks_api.results.reading import find, read, read_several
 from tasks_api.results.representation import (
+    TaskBatchRepresentation,
     TaskListRepresentation,
     TaskRepresentation,
     represent,
@@ -38,24 +46,71 @@ class TaskViewSet(Resource, ViewSet):
 
     @operations.ENQUEUE_TASK
     def create(self, request: Request) -> Response:
-        key = idempotency_key(request)
         body = read_json(request._request)
-        if key is not None:
-            return self._create_once(request, key, body)
-        task = enqueue(Call.from_json(body, self.caller), owner=self.caller.number)
-        return self._answer_enqueued(request, task)
-
-    def _create_once(self, request: Request, key: str, body: Any) -> Response:
-        keyed = KeyedRequest.of(
-            self.caller.number, key, method="POST", path=request.path, body=body
+        keyed = self._keyed(request, body)
+        return self._enqueue(
+            request,
+            keyed,
+            lambda: Call.from_json(body, self.caller),
+            owner=self.caller.number,
         )
-        outcome = enqueue_once(keyed, lambda: [Call.from_json(body, self.caller)])
-        (task,) = outcome.tasks
-        stored = task if isinstance(task, StoredTask) else read(task, self.caller)
-        response = self._answer_enqueued(request, stored)
-        if outcome.is_replay:
-            response.headers["Idempotent-Replayed"] = "true"
-        return response
+
+    @operations.ENQUEUE_BATCH
+    def create_batch(self, request: Request) -> HttpResponseBase:
+        body = read_json(request._request)
+        keyed = self._keyed(request, body)
+        items = items_of(body)
+        if len(items) > 1:
+            self.spend(len(items) - 1)
+        owner = self.caller.number
+        if keyed is None:
+            tasks = enqueue_together(calls_of(items, self.caller), owner=owner)
+            return self._answer_batch(request, tasks)
+        outcome = enqueue_once(keyed, lambda: calls_of(items, self.caller), owner=owner)
+        if not outcome.is_replay:
+            return self._answer_batch(request, outcome.stored)
+        tasks_now = read_several(outcome.identifiers, self.caller)
+        representations = (_represent(request, task, self.caller) for task in tasks_now)
+        return _replayed(streamed(representations, status=202))
+
+    @operations.CANCEL_TASK
+    def cancel(self, request: Request, task_id: str) -> Response:
+        read_nothing(request._request)
+        return self._answer(request, cancel(task_id, self.caller), status=200)
+
+    @operations.RETRY_TASK
+    def retry(self, request: Request, task_id: str) -> Response:
+        read_nothing(request._request)
+        keyed = self._keyed(request, None)
+        adapter, task = find(task_id, self.caller)
+        return self._enqueue(
+            request,
+            keyed,
+            lambda: call_again(task, self.caller),
+            owner=owner_of_task(adapter, task_id),
+        )
+
+    def _keyed(self, request: Request, body: Any) -> KeyedRequest | None:
+        key = idempotency_key(request)
+        if key is None:
+            return None
+        return KeyedRequest.of(self.caller.number, key, method="POST", path=request.path, body=body)
+
+    def _enqueue(
+        self, request: Request, keyed: KeyedRequest | None, call: Callable[[], Call], *, owner: int
+    ) -> Response:
+        if keyed is None:
+            return self._answer_enqueued(request, enqueue(call(), owner=owner))
+        outcome = enqueue_once(keyed, lambda: [call()], owner=owner)
+        stored = outcome.stored or [read(outcome.identifiers[0], self.caller)]
+        response = self._answer_enqueued(request, stored[0])
+        return _replayed(response) if outcome.is_replay else response
+
+    def _answer_batch(self, request: Request, tasks: Sequence[StoredTask]) -> Response:
+        batch: TaskBatchRepresentation = {
+            "results": [_represent(request, task, self.caller) for task in tasks]
+        }
+        return Response(batch, status=202)
 
     @operations.LIST_TASKS
     def list(self, request: Request) -> Response:
@@ -116,6 +171,11 @@ def _page(
 def _represent(request: Request, task: StoredTask, reader: Caller) -> TaskRepresentation:
     url = absolute_url(request, "task", task.id)
     return represent(task, url=url, with_tracebacks=sees_tracebacks(reader))
+
+
+def _replayed[Answer: HttpResponseBase](response: Answer) -> Answer:
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _polling_hint(task: StoredTask) -> dict[str, str]:

@@ -69,10 +69,10 @@ def some_of(identifiers: Collection[str], caller: Caller) -> tuple[list[StoredTa
     keepers = [adapter for adapter in adapters() if adapter.keeps_results]
     if not keepers:
         raise ListingNotSupported
-    found = (adapter.pick(readable(caller, adapter, identifiers)) for adapter in keepers)
+    newest_first = sorted(identifiers, reverse=True)
+    found = (adapter.pick(readable(caller, adapter, newest_first)) for adapter in keepers)
     tasks, is_cut = _fitting(merge(*found, key=lambda task: task.id, reverse=True))
-    rest = [one for one in identifiers if is_cut and one < tasks[-1].id]
-    return tasks, sorted(rest, reverse=True)
+    return tasks, [one for one in newest_first if is_cut and one < tasks[-1].id]
 
 
 def _fitting(tasks: Iterable[StoredTask]) -> tuple[list[StoredTask], bool]:

@@ -48,6 +48,12 @@ class TaskRepresentation(TypedDict):
     errors: list[TaskErrorRepresentation]
 
 
+class TaskBatchRepresentation(TypedDict):
+    """The tasks of a batch, in its order."""
+
+    results: list[TaskRepresentation]
+
+
 class TaskListRepresentation(TypedDict):
     """One page of a list of tasks, newest first."""
 

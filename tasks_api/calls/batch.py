@@ -1,0 +1,91 @@
+"""Several calls in one request: all are checked before one is stored."""
+
+from typing import Any
+
+from tasks_api.backends import adapter_for
+from tasks_api.calls.call import Call
+from tasks_api.clients.caller import Caller
+from tasks_api.problems import (
+    MAX_FAULTS,
+    Fault,
+    InvalidRequest,
+    NotSupportedByBackend,
+    Problem,
+    json_pointer,
+)
+
+MEMBER = "tasks"
+MAX_TASKS = 1000
+
+
+def items_of(body: Any) -> list[Any]:
+    """
+    Take the calls out of what a client sent: `{"tasks": [{"task": "shop.tasks.refund"}, …]}`.
+
+    Raises:
+        InvalidRequest: 400, the body has another form.
+
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest(
+            "The body must be a JSON object.",
+            faults=[Fault("object_type", "Should be an object.", pointer="")],
+        )
+    detail = f"There is no such member; there is: {MEMBER}."
+    faults = [
+        Fault("unknown_member", detail, pointer=json_pointer(name))
+        for name in body
+        if name != MEMBER
+    ]
+    if fault := _fault_of(body.get(MEMBER), is_there=MEMBER in body):
+        faults.append(fault)
+    if faults:
+        raise InvalidRequest(faults=faults)
+    items: list[Any] = body[MEMBER]
+    return items
+
+
+def calls_of(items: list[Any], caller: Caller) -> list[Call]:
+    """
+    Check each of the calls, and report all that is wrong with them, as far as an answer has room.
+
+    Raises:
+        Problem: what is wrong with each of them; InvalidRequest, 400, where they differ in that.
+
+    """
+    calls: list[Call] = []
+    kinds: set[type[Problem]] = set()
+    faults: list[Fault] = []
+    for number, item in enumerate(items):
+        try:
+            call = Call.from_json(item, caller)
+            _check_backend(call)
+        except Problem as problem:
+            kinds.add(type(problem))
+            faults += [fault.under(MEMBER, number) for fault in problem.faults]
+            if len(faults) >= MAX_FAULTS:
+                break
+        else:
+            calls.append(call)
+    if faults:
+        kind = kinds.pop() if len(kinds) == 1 else InvalidRequest
+        raise kind(faults=faults)
+    return calls
+
+
+def _fault_of(items: Any, *, is_there: bool) -> Fault | None:
+    pointer = json_pointer(MEMBER)
+    if not is_there:
+        return Fault("missing_member", "Should hold the tasks to enqueue.", pointer=pointer)
+    if not isinstance(items, list):
+        return Fault("array_type", "Should be an array.", pointer=pointer)
+    if not 1 <= len(items) <= MAX_TASKS:
+        return Fault("array_length", f"Should hold 1 to {MAX_TASKS:,} tasks.", pointer=pointer)
+    return None
+
+
+def _check_backend(call: Call) -> None:
+    if adapter_for(call.task_type.task.backend).database is None:
+        detail = "The task's backend cannot store several tasks at once: enqueue it by itself."
+        fault = Fault("batch_not_supported", detail, pointer=json_pointer("task"))
+        raise NotSupportedByBackend(faults=[fault])

@@ -1,0 +1,30 @@
+"""Ending a task before a worker starts it."""
+
+from django.tasks import TaskResultStatus
+
+from tasks_api.backends import StoredTask
+from tasks_api.clients.caller import Caller
+from tasks_api.exceptions import TaskCancelled
+from tasks_api.problems import NotCancellable, NotFound
+from tasks_api.results.reading import find
+
+
+def cancel(identifier: str, caller: Caller) -> StoredTask:
+    """
+    Cancel a task that no worker has started; one that was cancelled before is returned as it is.
+
+    Raises:
+        NotCancellable: 409, the task is running or finished.
+        NotSupportedByBackend: 400, the task's backend cannot.
+        Problem: what reading the task raises.
+
+    """
+    adapter, task = find(identifier, caller)
+    if task.status == TaskResultStatus.READY:
+        left = adapter.cancel(identifier)
+        if left is None:
+            raise NotFound
+        task = left
+    if [error.exception_class_path for error in task.errors] != [TaskCancelled.class_path()]:
+        raise NotCancellable
+    return task
