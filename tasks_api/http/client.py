@@ -5,8 +5,7 @@ from rest_framework.response import Response
 
 from tasks_api.clients.caller import Caller
 from tasks_api.conf import tasks_api_settings
-from tasks_api.http import operations
-from tasks_api.http.operations import ClientRepresentation
+from tasks_api.http.operations.about import GET_CLIENT, ClientRepresentation
 from tasks_api.http.resource import Resource
 from tasks_api.timestamps import timestamp
 
@@ -14,7 +13,7 @@ from tasks_api.timestamps import timestamp
 class ClientView(Resource):
     """The client that a key belongs to."""
 
-    @operations.GET_CLIENT
+    @GET_CLIENT
     def get(self, request: Request) -> Response:
         return Response(_represent(self.caller))
 

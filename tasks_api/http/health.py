@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_api.backends import adapters
-from tasks_api.http import operations
+from tasks_api.http.operations.about import GET_LIVEZ, GET_READYZ
 from tasks_api.http.resource import AcceptAnything, Resource
 from tasks_api.problems import StoreUnavailable
 
@@ -19,7 +19,7 @@ class Livez(Resource):
     content_negotiation_class = AcceptAnything
     needs_client: ClassVar[bool] = False
 
-    @operations.GET_LIVEZ
+    @GET_LIVEZ
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"})
 
@@ -31,7 +31,7 @@ class Readyz(Resource):
     content_negotiation_class = AcceptAnything
     needs_client: ClassVar[bool] = False
 
-    @operations.GET_READYZ
+    @GET_READYZ
     def get(self, request: Request) -> Response:
         try:
             for adapter in adapters():

@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks_api.http import operations
 from tasks_api.http.links import absolute_url
+from tasks_api.http.operations.about import GET_ROOT
 from tasks_api.http.resource import Resource
 from tasks_api.problems import NotFound
 
@@ -14,7 +14,7 @@ from tasks_api.problems import NotFound
 class Root(Resource):
     """The entry point: links to every other resource."""
 
-    @operations.GET_ROOT
+    @GET_ROOT
     def get(self, request: Request) -> Response:
         names = {
             "task_types": "task-types",

@@ -19,12 +19,12 @@ from tasks_api.calls.batch import MAX_TASKS, MEMBER
 from tasks_api.calls.registry import registry
 from tasks_api.http.call_schemas import REFERENCE, CallSchemas
 from tasks_api.http.handler import ProblemRepresentation
-from tasks_api.http.operations import (
+from tasks_api.http.operations import OPERATIONS
+from tasks_api.http.operations.operation import (
     ALWAYS,
     BATCH,
     CALL,
     FOR_CLIENTS,
-    OPERATIONS,
     Answer,
     Operation,
 )

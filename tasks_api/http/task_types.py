@@ -6,7 +6,7 @@ from rest_framework.viewsets import ViewSet
 
 from tasks_api.calls.catalogue import represent_task_type, task_types_for
 from tasks_api.calls.registry import registry
-from tasks_api.http import operations
+from tasks_api.http.operations.task_types import GET_TASK_TYPE, LIST_TASK_TYPES
 from tasks_api.http.resource import Resource
 from tasks_api.problems import NotFound
 
@@ -14,12 +14,12 @@ from tasks_api.problems import NotFound
 class TaskTypeViewSet(Resource, ViewSet):
     """Registered tasks."""
 
-    @operations.LIST_TASK_TYPES
+    @LIST_TASK_TYPES
     def list(self, request: Request) -> Response:
         task_types = task_types_for(self.caller)
         return Response({"results": [represent_task_type(task_type) for task_type in task_types]})
 
-    @operations.GET_TASK_TYPE
+    @GET_TASK_TYPE
     def retrieve(self, request: Request, name: str) -> Response:
         task_type = registry.task_types.get(name)
         if task_type is None or not self.caller.may_enqueue(name):

@@ -19,10 +19,10 @@ from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.calls.retrying import call_again
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.ownership import owner_of_task
-from tasks_api.http import operations
 from tasks_api.http.conditional import entity_tag, is_current
 from tasks_api.http.idempotency_key import idempotency_key
 from tasks_api.http.links import absolute_url
+from tasks_api.http.operations import tasks as operations
 from tasks_api.http.queries import ListQuery, continued, listed_owner, narrowed
 from tasks_api.http.resource import Resource
 from tasks_api.http.streaming import streamed
