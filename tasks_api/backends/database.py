@@ -19,7 +19,17 @@ from django.utils import timezone
 from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    QueueFigures,
+    Selection,
+    StoredTask,
+    Stretch,
+)
+from tasks_api.backends.clock import knows_clock_of
+from tasks_api.backends.counting import figures_of
 from tasks_api.backends.generic import Adapter
 from tasks_api.backends.keyset import Walk
 from tasks_api.backends.prepared import SelectByKey
@@ -69,6 +79,10 @@ class DatabaseAdapter(Adapter):
     @property
     def database(self) -> str | None:
         return router.db_for_write(DBTaskResult)
+
+    @property
+    def is_observable(self) -> bool:
+        return knows_clock_of(router.db_for_write(DBTaskResult))
 
     def refusals(
         self,
@@ -155,6 +169,10 @@ class DatabaseAdapter(Adapter):
         walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
         reached = None if walk.reached is None else str(walk.reached)
         return Stretch(map(_stored, walk.load(*_COLUMNS)), reached)
+
+    def count_queues(self) -> list[QueueFigures]:
+        rows = DBTaskResult.objects.using(self.database)
+        return figures_of(rows, undeferred=get_date_max())
 
     def probe(self) -> None:
         DBTaskResult.objects.exists()

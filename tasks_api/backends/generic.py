@@ -12,8 +12,21 @@ from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import DEFAULT_TASK_PRIORITY
 from django.tasks.exceptions import TaskResultDoesNotExist
 
-from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
-from tasks_api.problems import Fault, ListingNotSupported, NotSupportedByBackend
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    QueueFigures,
+    Selection,
+    StoredTask,
+    Stretch,
+)
+from tasks_api.problems import (
+    Fault,
+    ListingNotSupported,
+    NotSupportedByBackend,
+    QueuesNotSupported,
+)
 from tasks_api.timestamps import aware
 
 
@@ -49,6 +62,11 @@ class Adapter:
     def database(self) -> str | None:
         """The alias of the database that tasks are written to in a transaction, if it is one."""
         return None
+
+    @property
+    def is_observable(self) -> bool:
+        """Whether the store tells what is in its queues, and holds the workers' rows."""
+        return False
 
     def draws(self, identifier: str) -> bool:
         """Tell whether this backend may have given out such an id; nothing is known of them here."""
@@ -136,6 +154,19 @@ class Adapter:
 
         """
         raise ListingNotSupported
+
+    def count_queues(self) -> list[QueueFigures]:
+        """
+        Count what waits and runs, by backend and queue; see `is_observable`.
+
+        Only queues that hold such a task are among them. What it takes grows with the number of
+        tasks that wait, but not with that of the finished ones.
+
+        Raises:
+            QueuesNotSupported: 501, the store cannot tell.
+
+        """
+        raise QueuesNotSupported
 
     def stored(self, result: "TaskResult[..., Any]") -> StoredTask:
         """Put Django's result into the terms that outlive the task's code."""
