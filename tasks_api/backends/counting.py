@@ -28,7 +28,7 @@ def figures_of(rows: QuerySet[Any], *, undeferred: datetime) -> list[QueueFigure
     )
     waiting = _by_queue(rows.filter(status=TaskResultStatus.READY)).annotate(
         waiting=Count("*"),
-        ready=Count("*", filter=is_ready),
+        ready=Count("pk", filter=is_ready),
         oldest=Min(ready_since, filter=is_ready),
     )
     running = _by_queue(rows.filter(status=TaskResultStatus.RUNNING)).annotate(running=Count("*"))
