@@ -1,12 +1,13 @@
 """The adapter for any backend: what Django's interface of backends gives, and no more."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any
 
 from django.core.checks import CheckMessage
+from django.db.models import QuerySet
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import DEFAULT_TASK_PRIORITY
@@ -167,6 +168,14 @@ class Adapter:
 
         """
         raise QueuesNotSupported
+
+    def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
+        """
+        Select the rows of tasks that have been in one of these final states for longer than that.
+
+        None where the store is not ours to remove anything from.
+        """
+        return None
 
     def stored(self, result: "TaskResult[..., Any]") -> StoredTask:
         """Put Django's result into the terms that outlive the task's code."""
