@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -281,7 +282,7 @@ def test_the_figures_are_three_selects_for_all_requests_of_some_seconds(admin: C
 def clock() -> Iterator[list[float]]:
     """The time that shared values go by, in a list of one."""
     now = [1000.0]
-    with patch.object(shared.time, "monotonic", lambda: now[0]):
+    with patch.object(shared, "time", SimpleNamespace(monotonic=lambda: now[0])):
         yield now
 
 
