@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import connections
 from django.db.models.functions import Now
-
 from django_tasks_db.models import get_date_max
 
 from tasks_api.ids import new_task_id
