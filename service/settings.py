@@ -110,6 +110,7 @@ if PUBLIC_URL and not (
     urlsplit(PUBLIC_URL).netloc and PUBLIC_URL.startswith(("http://", "https://"))
 ):
     raise ImproperlyConfigured("PUBLIC_URL must be a URL, such as https://tasks.example.org.")
+RETENTION_DAYS = whole_number("RETENTION_DAYS", default=14, minimum=0, maximum=36_500)
 TASKS_API = {
     "TASKS": env.list("TASKS_API_TASKS", default=["service.tasks.*"]),
     "PUBLIC_URL": PUBLIC_URL,
@@ -127,6 +128,10 @@ TASKS_API = {
     ),
     "LOST_AFTER_SECONDS": whole_number("LOST_AFTER_SECONDS", default=30, minimum=1, maximum=86400),
     "REQUEUE_WHEN_LOST": env.list("REQUEUE_WHEN_LOST", default=[]),
+    "RETENTION_DAYS": RETENTION_DAYS,
+    "RETENTION_DAYS_FAILED": whole_number(
+        "RETENTION_DAYS_FAILED", default=RETENTION_DAYS, minimum=0, maximum=36_500
+    ),
 }
 
 # Where rates are counted: one place for all web processes, or they cannot be exact.

@@ -1,8 +1,9 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TasksApiConfig(AppConfig):
-    """Collects the tasks of every installed app at start-up, and registers the system checks."""
+    """Collects the tasks of every installed app at start-up, registers checks and what follows `migrate`."""
 
     name = "tasks_api"
     verbose_name = "Tasks API"
@@ -10,9 +11,12 @@ class TasksApiConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks_api import checks  # noqa: F401, PLC0415 -- registers them
+        from tasks_api.backends.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
 
         # Settings that make no sense stop the process here, not its first request.
         tasks_api_settings()
         registry.discover()
+        # Sent for each app once all migrations are done: those of every other app as well.
+        post_migrate.connect(ensure_indexes, sender=self)

@@ -20,6 +20,8 @@ from tasks_api.conf import tasks_api_settings
 from tasks_api.http.authentication import KeyAuthentication, authentication_classes
 from tasks_api.models import Client
 
+MAX_RETENTION_DAYS = 36_500
+
 
 @register
 def check_task_types(**_: Any) -> list[CheckMessage]:
@@ -51,6 +53,28 @@ def _task_type_messages() -> Iterator[CheckMessage]:
                 hint="Change the hint, or convert the value in the function.",
                 id="tasks_api.W002",
             )
+
+
+@register
+def check_retention(**_: Any) -> list[CheckMessage]:
+    """Report that tasks would be kept for no time that makes sense."""
+    try:
+        given = tasks_api_settings()
+    except ImproperlyConfigured:
+        # Reported with the task types.
+        return []
+    return [
+        Error(
+            f"TASKS_API[{key!r}] must be a number of days, 1 to {MAX_RETENTION_DAYS}, or 0.",
+            hint="With 0, finished tasks are kept for ever.",
+            id="tasks_api.E008",
+        )
+        for key, days in (
+            ("RETENTION_DAYS", given.retention_days),
+            ("RETENTION_DAYS_FAILED", given.retention_days_failed),
+        )
+        if days is not None and not 0 <= days <= MAX_RETENTION_DAYS
+    ]
 
 
 @register

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from functools import cache
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from django.conf import settings
@@ -29,6 +30,8 @@ class TasksApiSettings:
         lost_after_seconds: for how long a worker may go unseen before its task is ended.
         requeue_when_lost: fnmatch patterns of the task types that are safe to run twice: lost with
             its worker, such a task is put back once.
+        retention_days: for how long finished tasks are kept; 0: for ever.
+        retention_days_failed: the same for those that failed; None: as long as the others.
 
     """
 
@@ -44,6 +47,8 @@ class TasksApiSettings:
     max_result_bytes: int = 1024 * 1024
     lost_after_seconds: int = 30
     requeue_when_lost: tuple[str, ...] = ()
+    retention_days: int = 14
+    retention_days_failed: int | None = None
 
 
 @cache
@@ -76,8 +81,10 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
             return value
         choices = ", ".join(get_args(kind))
         raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be one of {choices}.")
-    if type(value) is not kind:
-        raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be of type {kind.__name__}.")
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if type(value) not in kinds:
+        names = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
+        raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be of type {names}.")
     return value
 
 

@@ -171,11 +171,6 @@ class ClientKey(models.Model):
         )
 
 
-class IdempotencyRecordQuerySet(models.QuerySet["IdempotencyRecord"]):
-    def past_their_time(self, age: timedelta) -> "IdempotencyRecordQuerySet":
-        return self.filter(created_at__lte=timezone.now() - age)
-
-
 class IdempotencyRecord(models.Model):
     """
     Which tasks a client's `Idempotency-Key` has led to: `tasks` is null until they are enqueued.
@@ -188,8 +183,6 @@ class IdempotencyRecord(models.Model):
     fingerprint = models.CharField(max_length=64)
     tasks = models.JSONField(null=True)
     created_at = models.DateTimeField(db_index=True)
-
-    objects = IdempotencyRecordQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -237,6 +230,30 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         return self.annotate(is_alive=models.ExpressionWrapper(alive, models.BooleanField()))
 
 
+class ChoreQuerySet(models.QuerySet["Chore"]):
+    """Turns at chores, by the database's clock."""
+
+    def take_turn(self, name: str, *, every: float) -> bool:
+        """
+        Begin a chore where its last beginning is `every` seconds ago; of several, one alone does.
+
+        A chore that nobody has heard of is due for the first time after that time, too.
+        """
+        if self.filter(pk=name, begun_at__lte=_ago(every)).update(begun_at=Now()):
+            return True
+        if not self.filter(pk=name).exists():
+            self.bulk_create([Chore(name=name)], ignore_conflicts=True)
+        return False
+
+    def keep_turn(self, name: str) -> None:
+        """Note that somebody is still at it."""
+        self.filter(pk=name).update(begun_at=Now())
+
+    def give_turn_back(self, name: str, *, every: float) -> None:
+        """Let whoever looks next begin where one has left off."""
+        self.filter(pk=name).update(begun_at=_ago(every))
+
+
 def _ago(seconds: float) -> CombinedExpression:
     return Now() - models.Value(timedelta(seconds=seconds))
 
@@ -264,3 +281,15 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.worker_id} ({self.hostname}, process {self.pid})"
+
+
+class Chore(models.Model):
+    """What is done now and then, by one worker for all of them."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    begun_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[models.Manager["Chore"]] = ChoreQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name

@@ -213,6 +213,12 @@ class ListingNotSupported(Problem):
     status, code, title = 501, "listing_not_supported", "Tasks cannot be listed"
 
 
+class QueuesNotSupported(Problem):
+    """No backend of this server can tell what waits in its queues, or who works on them."""
+
+    status, code, title = 501, "queues_not_supported", "Queues and workers cannot be read"
+
+
 class StoreUnavailable(Problem):
     """The store of tasks cannot be reached right now; try again."""
 

@@ -13,10 +13,12 @@ from django.urls import URLPattern, path, re_path
 from tasks_api.http.client import ClientView
 from tasks_api.http.documents import OpenAPIJSON, OpenAPIYAML, ProblemsPage, SwaggerUI
 from tasks_api.http.health import Livez, Readyz
+from tasks_api.http.queues import QueueViewSet
 from tasks_api.http.resource import Resource
 from tasks_api.http.root import NoResource, Root
 from tasks_api.http.task_types import TaskTypeViewSet
 from tasks_api.http.tasks import TaskViewSet
+from tasks_api.http.workers import WorkerViewSet
 
 app_name = "tasks_api"
 
@@ -36,6 +38,10 @@ urlpatterns = [
     *both("tasks/<str:task_id>", "task", TaskViewSet, {"get": "retrieve"}),
     *both("tasks/<str:task_id>/cancel", "cancel", TaskViewSet, {"post": "cancel"}),
     *both("tasks/<str:task_id>/retry", "retry", TaskViewSet, {"post": "retry"}),
+    *both("queues", "queues", QueueViewSet, {"get": "list"}),
+    # A queue may have a slash in its name, and a server has decoded it by now.
+    *both("queues/<path:name>", "queue", QueueViewSet, {"get": "retrieve"}),
+    *both("workers", "workers", WorkerViewSet, {"get": "list"}),
     *both("client", "client", ClientView),
     *both("docs", "docs", SwaggerUI),
     *both("problems", "problems", ProblemsPage),

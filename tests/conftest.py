@@ -16,6 +16,7 @@ from hypothesis import settings
 from tasks_api import models
 from tasks_api.clients.keys import forget_remembered_keys, issue
 from tasks_api.clients.last_use import last_uses
+from tasks_api.monitoring.queues import forget_figures
 from tests.live_service import DEADLINE, LiveService, bearer
 from tests.postgresql import PostgreSQLServer, create_database, drop_database
 
@@ -160,6 +161,12 @@ def client(tasks_client: models.Client) -> Client:
 def no_remembered_key() -> None:
     """A database that is empty again knows none of the keys that this process has seen."""
     forget_remembered_keys()
+
+
+@pytest.fixture(autouse=True)
+def no_shared_figures() -> None:
+    """What this process has counted for the test before is not true any more."""
+    forget_figures()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A request that is sent twice under one key enqueues once."""
 
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -404,19 +403,6 @@ def test_a_replay_asks_for_no_permission_that_was_lost_since(
         replay = post(client, "k")
 
     assert replay.json()["id"] == first
-
-
-@in_process
-def test_prune_removes_records_past_their_time_and_no_task(client: Client) -> None:
-    url = post(client, "old").json()["url"]
-    IdempotencyRecord.objects.update(
-        created_at=IdempotencyRecord.objects.get().created_at - idempotency.LIFETIME
-    )
-    post(client, "new")
-    call_command("prune", stdout=io.StringIO())
-
-    assert [record.key for record in IdempotencyRecord.objects.all()] == ["new"]
-    assert client.get(url).status_code == 200
 
 
 def test_the_migrations_say_what_the_models_say(transactional_db: None) -> None:

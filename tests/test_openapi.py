@@ -106,6 +106,8 @@ def test_answers_are_as_documented(service: LiveService, document: dict[str, Any
         ("get", "/task-types/{name}/", "/task-types/service.tasks.add/", None),
         ("get", "/", "/", None),
         ("get", "/client/", "/client/", None),
+        ("get", "/queues/", "/queues/", None),
+        ("get", "/workers/", "/workers/", None),
         ("get", "/livez", "/livez", None),
         ("get", "/readyz", "/readyz", None),
     ):

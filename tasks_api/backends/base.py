@@ -65,6 +65,27 @@ class Selection:
     enqueued_before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFigures:
+    """
+    What waits and runs in one queue of a backend.
+
+    Attributes:
+        ready: how many tasks wait for a worker.
+        deferred: how many wait for their `run_after` first.
+        oldest_ready_age_seconds: for how long a worker could have taken the one that waits
+            longest; None when none is ready.
+
+    """
+
+    name: str
+    backend: str
+    ready: int = 0
+    deferred: int = 0
+    running: int = 0
+    oldest_ready_age_seconds: float | None = None
+
+
 type Side = Literal["<", "<=", ">", ">="]
 
 _OTHER_SIDE: dict[Side, Side] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}

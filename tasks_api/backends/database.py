@@ -6,20 +6,31 @@ on a task that was renamed or removed.
 """
 
 import logging
-from collections.abc import Hashable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.checks import CheckMessage, Error
 from django.db import connections, router
+from django.db.models import QuerySet
 from django.tasks import Task, TaskResultStatus
 from django.tasks.signals import task_enqueued, task_finished
 from django.utils import timezone
 from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 
-from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    QueueFigures,
+    Selection,
+    StoredTask,
+    Stretch,
+)
+from tasks_api.backends.clock import database_now, knows_clock_of
+from tasks_api.backends.counting import figures_of
 from tasks_api.backends.generic import Adapter
 from tasks_api.backends.keyset import Walk
 from tasks_api.backends.prepared import SelectByKey
@@ -69,6 +80,10 @@ class DatabaseAdapter(Adapter):
     @property
     def database(self) -> str | None:
         return router.db_for_write(DBTaskResult)
+
+    @property
+    def is_observable(self) -> bool:
+        return knows_clock_of(router.db_for_write(DBTaskResult))
 
     def refusals(
         self,
@@ -163,6 +178,19 @@ class DatabaseAdapter(Adapter):
         walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
         reached = None if walk.reached is None else str(walk.reached)
         return Stretch(map(_stored, walk.load(*_COLUMNS)), reached)
+
+    def count_queues(self) -> list[QueueFigures]:
+        rows = DBTaskResult.objects.using(self.database)
+        return figures_of(rows, undeferred=get_date_max())
+
+    def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
+        if not self.is_observable:
+            return None
+        rows = DBTaskResult.objects.using(self.database)
+        finished = rows.filter(finished_at__lt=as_stored(database_now(rows.db) - age))
+        # Told by what it is not, or SQLite would take the index of the status and sort all of them.
+        others = [status for status in TaskResultStatus.values if status not in statuses]
+        return finished.exclude(status__in=others)
 
     def probe(self) -> None:
         DBTaskResult.objects.exists()

@@ -1,19 +1,33 @@
 """The adapter for any backend: what Django's interface of backends gives, and no more."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any
 
 from django.core.checks import CheckMessage
+from django.db.models import QuerySet
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import DEFAULT_TASK_PRIORITY
 from django.tasks.exceptions import TaskResultDoesNotExist
 
-from tasks_api.backends.base import Enqueueing, Failure, Position, Selection, StoredTask, Stretch
-from tasks_api.problems import Fault, ListingNotSupported, NotSupportedByBackend
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    QueueFigures,
+    Selection,
+    StoredTask,
+    Stretch,
+)
+from tasks_api.problems import (
+    Fault,
+    ListingNotSupported,
+    NotSupportedByBackend,
+    QueuesNotSupported,
+)
 from tasks_api.timestamps import aware
 
 
@@ -49,6 +63,11 @@ class Adapter:
     def database(self) -> str | None:
         """The alias of the database that tasks are written to in a transaction, if it is one."""
         return None
+
+    @property
+    def is_observable(self) -> bool:
+        """Whether the store tells what is in its queues, and holds the workers' rows."""
+        return False
 
     def draws(self, identifier: str) -> bool:
         """Tell whether this backend may have given out such an id; nothing is known of them here."""
@@ -136,6 +155,27 @@ class Adapter:
 
         """
         raise ListingNotSupported
+
+    def count_queues(self) -> list[QueueFigures]:
+        """
+        Count what waits and runs, by backend and queue; see `is_observable`.
+
+        Only queues that hold such a task are among them. What it takes grows with the number of
+        tasks that wait, but not with that of the finished ones.
+
+        Raises:
+            QueuesNotSupported: 501, the store cannot tell.
+
+        """
+        raise QueuesNotSupported
+
+    def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
+        """
+        Select the rows of tasks that have been in one of these final states for longer than that.
+
+        None where the store is not ours to remove anything from.
+        """
+        return None
 
     def stored(self, result: "TaskResult[..., Any]") -> StoredTask:
         """Put Django's result into the terms that outlive the task's code."""

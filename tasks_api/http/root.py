@@ -19,6 +19,8 @@ class Root(Resource):
         names = {
             "task_types": "task-types",
             "tasks": "tasks",
+            "queues": "queues",
+            "workers": "workers",
             "client": "client",
             "openapi": "openapi-yaml",
             "docs": "docs",

@@ -69,6 +69,8 @@ INFO = {
 TAGS = {
     "tasks": "Enqueued executions of task types.",
     "task types": "Registered task functions.",
+    "queues": "What waits, and what runs.",
+    "workers": "Processes that run tasks.",
     "about": "Where everything is.",
     "health": "For whoever starts, stops and balances processes.",
 }

@@ -27,6 +27,7 @@ from tasks_api.http.queries import ListQuery, continued, listed_owner, narrowed
 from tasks_api.http.resource import Resource
 from tasks_api.http.streaming import streamed
 from tasks_api.http.strict_json import read_json, read_nothing
+from tasks_api.problems import NotFound
 from tasks_api.results.cancelling import cancel
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.reading import find, read, read_several
@@ -102,7 +103,7 @@ class TaskViewSet(Resource, ViewSet):
         if keyed is None:
             return self._answer_enqueued(request, enqueue(call(), owner=owner))
         outcome = enqueue_once(keyed, lambda: [call()], owner=owner)
-        stored = outcome.stored or [read(outcome.identifiers[0], self.caller)]
+        stored = outcome.stored or [_replayed_task(outcome.identifiers[0], self.caller)]
         response = self._answer_enqueued(request, stored[0])
         return _replayed(response) if outcome.is_replay else response
 
@@ -171,6 +172,14 @@ def _page(
 def _represent(request: Request, task: StoredTask, reader: Caller) -> TaskRepresentation:
     url = absolute_url(request, "task", task.id)
     return represent(task, url=url, with_tracebacks=sees_tracebacks(reader))
+
+
+def _replayed_task(identifier: str, reader: Caller) -> StoredTask:
+    try:
+        return read(identifier, reader)
+    except NotFound:
+        detail = "The task of the first request with this key has been removed; there is no other."
+        raise NotFound(detail, headers={"Idempotent-Replayed": "true"}) from None
 
 
 def _replayed[Answer: HttpResponseBase](response: Answer) -> Answer:

@@ -1,9 +1,9 @@
 """What the OpenAPI document says of each operation; each is the decorator of its view's method."""
 
-from tasks_api.http.operations import about, task_types, tasks
+from tasks_api.http.operations import about, queues, task_types, tasks, workers
 from tasks_api.http.operations.operation import Operation
 
-RESOURCES = (tasks, task_types, about)
+RESOURCES = (tasks, task_types, queues, workers, about)
 OPERATIONS = tuple(
     value
     for resource in RESOURCES

@@ -14,6 +14,8 @@ class RootRepresentation(TypedDict):
 
     task_types: str
     tasks: str
+    queues: str
+    workers: str
     client: str
     openapi: str
     docs: str

@@ -42,6 +42,16 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     },
 }
 
+ENQUEUEING: tuple[type[problems.Problem], ...] = (
+    *READING_A_BODY,
+    problems.UnknownTask,
+    problems.InvalidArguments,
+    problems.NotSupportedByBackend,
+    problems.IdempotencyInProgress,
+    problems.IdempotencyKeyReused,
+    problems.StoreUnavailable,
+)
+
 ENQUEUE_TASK = Operation(
     operation_id="enqueue_task",
     scope=Scope.ENQUEUE,
@@ -63,15 +73,8 @@ ENQUEUE_TASK = Operation(
             headers=("Location", "Idempotent-Replayed"),
         ),
     },
-    problems=(
-        *READING_A_BODY,
-        problems.UnknownTask,
-        problems.InvalidArguments,
-        problems.NotSupportedByBackend,
-        problems.IdempotencyInProgress,
-        problems.IdempotencyKeyReused,
-        problems.StoreUnavailable,
-    ),
+    # The task of the first request with the same key may have been removed.
+    problems=(*ENQUEUEING, problems.NotFound),
     parameters=(IDEMPOTENCY_KEY,),
     body=CALL,
 )
@@ -93,7 +96,7 @@ ENQUEUE_BATCH = Operation(
             headers=("Idempotent-Replayed",),
         ),
     },
-    problems=ENQUEUE_TASK.problems,
+    problems=ENQUEUEING,
     parameters=(IDEMPOTENCY_KEY,),
     body=BATCH,
 )

@@ -1,16 +1,33 @@
+import time
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from tasks_api.calls.idempotency import LIFETIME
-from tasks_api.models import IdempotencyRecord
+from tasks_api.retention.pruning import prune, would_prune
 
 
 class Command(BaseCommand):
-    """Removes idempotency records past their time; the tasks that they led to stay."""
+    """Removes what is past its time; `docs/workers.md` says what that is."""
 
-    help = "Remove idempotency records that are past their time."
+    help = "Remove finished tasks and what belongs to them, once they are past their time."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Say what would be removed, and remove nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        removed, _ = IdempotencyRecord.objects.past_their_time(LIFETIME).delete()
-        self.stdout.write(f"Removed idempotency records: {removed}")
+        if options["dry_run"]:
+            self._tell("Would remove", would_prune())
+        else:
+            self._tell("Removed", prune(_sleep))
+
+    def _tell(self, what: str, numbers: dict[str, int]) -> None:
+        for name, number in numbers.items():
+            self.stdout.write(f"{what} {name}: {number}")
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False

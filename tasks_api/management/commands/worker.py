@@ -21,6 +21,7 @@ from tasks_api.worker.child import DONE, RELOAD, REPLACE
 from tasks_api.worker.claims import TRANSITIONS, Superseded
 from tasks_api.worker.connection import keep_connection
 from tasks_api.worker.heart import Heart
+from tasks_api.worker.housekeeper import housekeeping
 from tasks_api.worker.process import Options, WorkerProcess
 from tasks_api.worker.reloading import call_when_code_changes
 from tasks_api.worker.supervisor import Supervisor
@@ -77,6 +78,17 @@ class Command(BaseCommand):
             help="How many tasks each process runs before it ends (default: no limit)",
         )
         parser.add_argument(
+            "--no-prune",
+            action="store_true",
+            help="Leave it to others, or to `prune`, to remove what is past its time",
+        )
+        parser.add_argument(
+            "--prune-interval",
+            type=positive,
+            default=3600,
+            help="How often in seconds it is removed, by one worker of all (default: %(default)s)",
+        )
+        parser.add_argument(
             "--reload",
             action=BooleanOptionalAction,
             default=settings.DEBUG,
@@ -127,7 +139,10 @@ class Command(BaseCommand):
             may_end=options["batch"] or options["max_tasks"] is not None,
             grace_seconds=options["grace_seconds"],
         )
-        return supervisor.run()
+        if options["no_prune"]:
+            return supervisor.run()
+        with housekeeping(alias, every=options["prune_interval"]):
+            return supervisor.run()
 
     def _work(self, alias: str, child_options: Options, options: dict[str, Any]) -> int:
         worker_id, parent = options["worker_id"], options["parent_pipe"]
