@@ -498,26 +498,23 @@ def test_a_page_looks_at_a_bounded_number_of_rows(
 ) -> None:
     monkeypatch.setattr(keyset, "MAX_EXAMINED", 4)
     store(
-        *(row(number, queue_name="rare" if number in {0, 7} else "default") for number in range(11))
+        *(row(number, task_path="rare" if number in {0, 7} else "common") for number in range(11))
     )
 
-    assert list(walk(client, queue_name="rare")) == [[7], [], [0]]
-    empty = page(client, page(client, queue_name="rare")["next"])
+    assert list(walk(client, task="rare")) == [[7], [], [0]]
+    empty = page(client, page(client, task="rare")["next"])
     assert numbers(page(client, empty["previous"])) == [7]
-    assert list(walk(client, queue_name="none")) == [[], [], []]
+    assert list(walk(client, task="none")) == [[], [], []]
 
 
 def test_a_walk_back_looks_at_a_bounded_number_of_rows_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(
-        *(
-            row(number, queue_name="rare" if number in {0, 10} else "default")
-            for number in range(11)
-        )
+        *(row(number, task_path="rare" if number in {0, 10} else "common") for number in range(11))
     )
     monkeypatch.setattr(keyset, "MAX_EXAMINED", 4)
-    answer = page(client, queue_name="rare")
+    answer = page(client, task="rare")
     while answer["next"]:
         answer = page(client, answer["next"])
     assert numbers(answer) == [0]
