@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import CharField, F, Field, Func, QuerySet, UUIDField, Value
 from django.db.models.lookups import GreaterThanOrEqual, LessThan
 
 from tasks_api.backends.base import Position, Selection
+from tasks_api.backends.indexes import QueueAndStatus
 from tasks_api.ids import task_id
 
 # How far the time in an id may lie before and after `enqueued_at`, in milliseconds: the id is drawn
@@ -56,24 +58,44 @@ class IdRange:
             return replace(self, end=min(self.end, bound))
         return replace(self, first=max(self.first, bound))
 
-    def among(self, rows: QuerySet[Any], **columns: str) -> QuerySet[Any]:
+    def among(
+        self, rows: QuerySet[Any], *, status: str | None = None, queue_name: str | None = None
+    ) -> QuerySet[Any]:
         """
-        Select the tasks of the range with these values of columns, by the index over (*columns, id).
+        Select the tasks of the range, of those with a status, of those in a queue, by an index.
 
-        Columns and id are compared as one, and rows sorted by all of them: no other index gives that
-        order. Of `status = …` and an order by id, a database whose statistics are old may believe that
-        walking the primary key finds enough.
+        There is one for a status, and one for a queue and a status together.
         """
-        values = [Value(value, output_field=CharField()) for value in columns.values()]
-        index = _Row(*map(F, columns), F("id"))
+        within = rows.filter(id__gte=UUID(int=self.first), id__lt=UUID(int=self.end)).order_by("id")
+        if status is None:
+            return within
+        if connections[rows.db].vendor != "postgresql":
+            in_queue = {} if queue_name is None else {"queue_name": queue_name}
+            return within.filter(status=status, **in_queue)
+        if queue_name is None:
+            return self._compared_as_one(rows, F("status"), status)
+        value = QueueAndStatus.of(queue_name, status)
+        return self._compared_as_one(rows, QueueAndStatus(), value)
+
+    def _compared_as_one(self, rows: QuerySet[Any], leading: F | Func, value: str) -> QuerySet[Any]:
+        """
+        Compare (leading, id), and sort by both: no other index gives that order.
+
+        Of an equality and an order by id, statistics that are old make PostgreSQL believe that walking
+        the primary key soon finds enough.
+        """
+        row = _Row(leading, F("id"))
         return rows.filter(
-            GreaterThanOrEqual(index, _Row(*values, _id_value(self.first))),
-            LessThan(index, _Row(*values, _id_value(self.end))),
-        ).order_by(*columns, "id")
+            GreaterThanOrEqual(row, _values(value, self.first)),
+            LessThan(row, _values(value, self.end)),
+        ).order_by(leading.asc(), "id")
 
 
-def _id_value(number: int) -> Value:
-    return Value(UUID(int=number), output_field=UUIDField())
+def _values(value: str, number: int) -> _Row:
+    return _Row(
+        Value(value, output_field=CharField()),
+        Value(UUID(int=number), output_field=UUIDField()),
+    )
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -117,13 +117,11 @@ def _stretches(
     """
     every = TaskResultStatus.values
     wanted = [status for status in every if status in (selection.statuses or every)]
-    if selection.queue_name is not None:
-        queue_name = selection.queue_name
-        found = [ids.among(rows, queue_name=queue_name, status=status) for status in wanted]
-    elif wanted != every:
-        found = [ids.among(rows, status=status) for status in wanted]
-    else:
+    queue_name = selection.queue_name
+    if queue_name is None and wanted == every:
         found = [ids.among(rows)]
+    else:
+        found = [ids.among(rows, status=status, queue_name=queue_name) for status in wanted]
     for stretch in found:
         yield stretch.reverse() if to_older else stretch
 
