@@ -24,7 +24,7 @@ from tests.live_service import DEADLINE, PROJECT, wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLE = DBTaskResult._meta.db_table
-NAMES = {index.name for index in INDEXES[connection.vendor]}
+NAMES = {index.name for index in INDEXES}
 
 
 @pytest.fixture(autouse=True)

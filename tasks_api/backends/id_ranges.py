@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.models import CharField, F, Field, Func, QuerySet, UUIDField, Value
-from django.db.models.lookups import GreaterThanOrEqual, LessThan
+from django.db.models.lookups import Exact, GreaterThanOrEqual, LessThan
 
 from tasks_api.backends.base import Position, Selection
-from tasks_api.backends.indexes import QueueAndStatus
+from tasks_api.backends.indexes import QUEUE_AND_STATUS, STATUS
 from tasks_api.ids import task_id
 
 # How far the time in an id may lie before and after `enqueued_at`, in milliseconds: the id is drawn
@@ -69,21 +69,14 @@ class IdRange:
         within = rows.filter(id__gte=UUID(int=self.first), id__lt=UUID(int=self.end)).order_by("id")
         if status is None:
             return within
+        leading, value = STATUS, status
+        if queue_name is not None:
+            leading, value = QUEUE_AND_STATUS, f"{queue_name} {status}"
         if connections[rows.db].vendor != "postgresql":
-            in_queue = {} if queue_name is None else {"queue_name": queue_name}
-            return within.filter(status=status, **in_queue)
-        if queue_name is None:
-            return self._compared_as_one(rows, F("status"), status)
-        value = QueueAndStatus.of(queue_name, status)
-        return self._compared_as_one(rows, QueueAndStatus(), value)
-
-    def _compared_as_one(self, rows: QuerySet[Any], leading: F | Func, value: str) -> QuerySet[Any]:
-        """
-        Compare (leading, id), and sort by both: no other index gives that order.
-
-        Of an equality and an order by id, statistics that are old make PostgreSQL believe that walking
-        the primary key soon finds enough.
-        """
+            return within.filter(Exact(leading, Value(value)))
+        # Compared as one and sorted by both: no other index gives that order. Of an equality and an
+        # order by id, statistics that are old make PostgreSQL believe that walking the primary key
+        # soon finds enough.
         row = _Row(leading, F("id"))
         return rows.filter(
             GreaterThanOrEqual(row, _values(value, self.first)),

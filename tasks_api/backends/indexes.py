@@ -16,43 +16,34 @@ from django.db.models import CharField, Field, Func, Index, Model, Q
 TASKS = ("django_tasks_database", "DBTaskResult")
 
 
-class QueueAndStatus(Func):
-    """The queue and the status of a task in one text, `default READY`."""
+class _Joined(Func):
+    """
+    Columns joined to one text, for an index to lead with.
 
-    template = "(%(expressions)s)"
+    What an index of plain columns begins with, the planner weighs for everybody's queries: on SQLite its
+    statistics can lead a worker's claim to a scan, on PostgreSQL sorting what the table's own index of
+    `queue_name` gives can look cheaper than reading ours. An expression is for whoever spells it.
+    """
+
+    template = "(%(expressions)s || '')"
     arg_joiner = " || ' ' || "
     output_field: "Field[Any, Any]" = CharField()
 
-    def __init__(self, *columns: Any, **extra: Any) -> None:
-        super().__init__(*(columns or ("queue_name", "status")), **extra)
 
-    @staticmethod
-    def of(queue_name: str, status: str) -> str:
-        """Give the value for a queue and a status; no status has a space in it."""
-        return f"{queue_name} {status}"
+STATUS = _Joined("status")
+QUEUE_AND_STATUS = _Joined("queue_name", "status")
+"""Their texts are `READY` and `default READY`; no status has a space in it."""
 
-
-_QUEUE_STATUS_ID = "tasks_api_queue_status_id"
-_ON_EACH_VENDOR = (
-    Index(fields=["status", "id"], name="tasks_api_status_id"),
-    # For removing what finished long ago. It holds no task that is still to be run; a condition on
-    # `status` is one that SQLite could not match to a query's.
+INDEXES = (
+    Index(STATUS, "id", name="tasks_api_status_id"),
+    Index(QUEUE_AND_STATUS, "id", name="tasks_api_queue_status_id"),
+    # For removing what finished long ago: it holds no task that is still to be run.
     Index(
         fields=["finished_at"],
         name="tasks_api_finished_at",
         condition=Q(finished_at__isnull=False),
     ),
 )
-# On PostgreSQL an expression: while there are no statistics, sorting what the table's own index of
-# `queue_name` gives looks cheaper than reading an index of columns that begins with it. On SQLite
-# columns: without them, statistics from when all tasks were READY lead a worker's claim astray.
-INDEXES = {
-    "postgresql": (*_ON_EACH_VENDOR, Index(QueueAndStatus(), "id", name=_QUEUE_STATUS_ID)),
-    "sqlite": (
-        *_ON_EACH_VENDOR,
-        Index(fields=["queue_name", "status", "id"], name=_QUEUE_STATUS_ID),
-    ),
-}
 
 # By the database's vendor: the indexes of a table that can be used.
 _VALID = {
@@ -77,7 +68,7 @@ def ensure_indexes(*, using: str, verbosity: int, stdout: Any = None, **_: objec
     the table, that one is left to it.
     """
     connection = connections[using]
-    if not apps.is_installed("django_tasks_db") or connection.vendor not in INDEXES:
+    if not apps.is_installed("django_tasks_db") or connection.vendor not in _VALID:
         return
     model = apps.get_model(*TASKS)
     if not router.allow_migrate_model(using, model):
@@ -93,7 +84,7 @@ def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[In
     with connection.cursor() as cursor:
         cursor.execute(_VALID[connection.vendor], [table])
         valid = {name for (name,) in cursor.fetchall()}
-        missing = [index for index in INDEXES[connection.vendor] if index.name not in valid]
+        missing = [index for index in INDEXES if index.name not in valid]
         if not missing or table not in connection.introspection.table_names(cursor):
             return
         description = connection.introspection.get_table_description(cursor, table)
@@ -102,7 +93,7 @@ def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[In
             if cursor.fetchone() == (True,):
                 return
     # The table may be an older one: its migrations were run up to one of them, or back. The columns of
-    # the expression are as old as the table.
+    # expressions are as old as the table.
     columns = {column.name for column in description}
     for index in missing:
         if columns.issuperset(index.fields):
