@@ -31,6 +31,7 @@ from tests.test_hostile_bodies import assert_problem
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OWNER = 77
+STATUSES = ["READY", "RUNNING", "SUCCESSFUL", "FAILED"]
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -475,6 +476,69 @@ def test_a_task_that_stops_matching_is_not_shown_as_if_it_did(
     assert numbers(page(client, status="READY")) == [2]
 
 
+def test_a_task_that_goes_on_to_another_status_meanwhile_is_shown_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(row(1), row(2), row(3))
+    sizes = keyset._sizes
+
+    def and_then_one_runs(rows: Any) -> Any:
+        found = sizes(rows)
+        DBTaskResult.objects.filter(pk=row(2).pk).update(status="RUNNING")
+        return found
+
+    monkeypatch.setattr(keyset, "_sizes", and_then_one_runs)
+
+    assert numbers(page(client, queue_name="default")) == [3, 2, 1]
+    assert numbers(page(client, status=["RUNNING", "READY"])) == [3, 2, 1]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    stored=st.lists(
+        st.tuples(st.sampled_from(STATUSES), st.sampled_from(["default", "emails"])), max_size=20
+    ),
+    statuses=st.sets(st.sampled_from(STATUSES)),
+    queue_name=st.sampled_from([None, "default", "emails", "default READY"]),
+    task=st.sampled_from([None, "tests.tasks.echo"]),
+    page_size=st.integers(1, 5),
+)
+def test_a_walk_shows_what_matches_each_once_there_and_back(
+    stored: list[tuple[str, str]],
+    statuses: set[str],
+    queue_name: str | None,
+    task: str | None,
+    page_size: int,
+) -> None:
+    DBTaskResult.objects.all().delete()
+    store(
+        *(
+            row(number, status=status, queue_name=queue)
+            for number, (status, queue) in enumerate(stored)
+        )
+    )
+    matching = [
+        number
+        for number, (status, queue) in enumerate(stored)
+        if status in (statuses or STATUSES) and queue_name in {None, queue}
+    ][::-1]
+    client = owners_client()
+    query = {"status": sorted(statuses), "queue_name": queue_name, "task": task}
+    given = {name: value for name, value in query.items() if value}
+
+    answer = page(client, **given, page_size=page_size)
+    seen = numbers(answer)
+    while answer["next"]:
+        answer = page(client, answer["next"])
+        seen += numbers(answer)
+    assert seen == matching
+    back = numbers(answer)
+    while answer["previous"]:
+        answer = page(client, answer["previous"])
+        back = numbers(answer) + back
+    assert back == matching
+
+
 # What a page costs.
 
 
@@ -493,31 +557,48 @@ def test_nothing_is_counted_and_a_page_is_a_few_queries(client: Client) -> None:
         assert "LIMIT" in query["sql"] or " IN (" in query["sql"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "FAILED"},
+        {"status": ["FAILED", "RUNNING"]},
+        {"queue_name": "rare"},
+        {"queue_name": "rare", "status": "FAILED"},
+    ],
+)
+def test_what_is_rare_is_found_at_once(
+    client: Client, query: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyset, "MAX_EXAMINED", 4)
+    rare = {"status": "FAILED", "queue_name": "rare"}
+    store(*(row(number, **(rare if number < 2 else {})) for number in range(30)))
+
+    assert list(walk(client, **query)) == [[1, 0]]
+    assert list(walk(client, status="RUNNING")) == [[]]
+
+
 def test_a_page_looks_at_a_bounded_number_of_rows(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keyset, "MAX_EXAMINED", 4)
     store(
-        *(row(number, queue_name="rare" if number in {0, 7} else "default") for number in range(11))
+        *(row(number, task_path="rare" if number in {0, 7} else "common") for number in range(11))
     )
 
-    assert list(walk(client, queue_name="rare")) == [[7], [], [0]]
-    empty = page(client, page(client, queue_name="rare")["next"])
+    assert list(walk(client, task="rare")) == [[7], [], [0]]
+    empty = page(client, page(client, task="rare")["next"])
     assert numbers(page(client, empty["previous"])) == [7]
-    assert list(walk(client, queue_name="none")) == [[], [], []]
+    assert list(walk(client, task="none")) == [[], [], []]
 
 
 def test_a_walk_back_looks_at_a_bounded_number_of_rows_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(
-        *(
-            row(number, queue_name="rare" if number in {0, 10} else "default")
-            for number in range(11)
-        )
+        *(row(number, task_path="rare" if number in {0, 10} else "common") for number in range(11))
     )
     monkeypatch.setattr(keyset, "MAX_EXAMINED", 4)
-    answer = page(client, queue_name="rare")
+    answer = page(client, task="rare")
     while answer["next"]:
         answer = page(client, answer["next"])
     assert numbers(answer) == [0]

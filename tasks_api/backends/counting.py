@@ -1,8 +1,8 @@
 """
 Counting the rows of tasks that wait or run, which no index knows the number of.
 
-The statements look at such rows alone, by the index of their status: those of a backend are picked
-out afterwards, or a database might prefer an index that leads through all finished rows.
+The statements look at such rows alone, by our index of the status: those of a backend are picked out
+afterwards, or a database might prefer an index that leads through all finished rows.
 """
 
 from datetime import datetime
@@ -14,6 +14,7 @@ from django.tasks import TaskResultStatus
 
 from tasks_api.backends.base import QueueFigures
 from tasks_api.backends.clock import database_now
+from tasks_api.backends.indexes import STATUS
 from tasks_api.timestamps import as_stored, aware
 
 
@@ -26,20 +27,21 @@ def figures_of(rows: QuerySet[Any], *, undeferred: datetime) -> list[QueueFigure
         When(run_after=undeferred, then=F("enqueued_at")),
         default=Greatest("run_after", "enqueued_at"),
     )
-    waiting = _by_queue(rows.filter(status=TaskResultStatus.READY)).annotate(
+    waiting = _by_queue(rows, TaskResultStatus.READY).annotate(
         waiting=Count("*"),
         ready=Count("pk", filter=is_ready),
         oldest=Min(ready_since, filter=is_ready),
     )
-    running = _by_queue(rows.filter(status=TaskResultStatus.RUNNING)).annotate(running=Count("*"))
+    running = _by_queue(rows, TaskResultStatus.RUNNING).annotate(running=Count("*"))
     merged: dict[tuple[str, str], dict[str, Any]] = {}
     for group in (*waiting, *running):
         merged.setdefault((group["backend_name"], group["queue_name"]), {}).update(group)
     return [_figures(group, now) for group in merged.values()]
 
 
-def _by_queue(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    return rows.order_by().values("backend_name", "queue_name")
+def _by_queue(rows: QuerySet[Any], status: str) -> QuerySet[Any, dict[str, Any]]:
+    in_this_state: QuerySet[Any] = rows.alias(indexed_status=STATUS).filter(indexed_status=status)
+    return in_this_state.order_by().values("backend_name", "queue_name")
 
 
 def _figures(group: dict[str, Any], now: datetime) -> QueueFigures:

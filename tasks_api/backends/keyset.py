@@ -1,37 +1,29 @@
 """
-Walking the rows of tasks by their primary key, which holds the owner and the time.
+Walking the rows of tasks by their ids, which hold the owner and the time.
 
-The ids of one owner are a range of the index, in the order of enqueueing: where a page lies in the
-list makes no difference to what it costs.
+A walk reads ranges of indexes that end with the id: where a page lies in the list, and how many tasks
+there are around it, makes no difference to what it costs.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Func, IntegerField, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
+from django.tasks import TaskResultStatus
 
 from tasks_api.backends.base import Position, Selection
-from tasks_api.ids import owner_of, task_id
+from tasks_api.backends.id_ranges import IdRange
+from tasks_api.ids import owner_of
 from tasks_api.timestamps import as_stored
 
 MAX_EXAMINED = 10_000
-"""How many rows a walk with filters looks at; where none matches, it ends without a task."""
+"""How many rows of a range are looked at where no index knows a filter; there may be none to show."""
 
 MAX_LOADED_BYTES = 1024 * 1024
 """How much of arguments, return values and tracebacks is loaded at a time, one row in any case."""
-
-# How far the time in an id may lie before and after `enqueued_at`, in milliseconds: the id is drawn
-# first, then a connection may have to be waited for. Backwards, only a clock that is set can go.
-_MAX_LAG = 60_000
-_MAX_STEP = 1_000
-_LAST_MILLISECOND = (1 << 48) - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_LOOKUPS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 
 
 class OctetLength(Func):
@@ -52,22 +44,24 @@ class Walk:
     The rows that a walk found, nearest first, not loaded yet.
 
     Attributes:
-        rows: the rows that the walk may find, in its order.
+        rows: all rows.
         sizes: the ids of those that it found, and how many bytes each would load.
         reached: the id to walk on from; None at the end of the list.
+        statuses: those that a row must have, found and loaded.
 
     """
 
     rows: QuerySet[Any]
     sizes: list[tuple[UUID, int]]
     reached: UUID | None
+    statuses: frozenset[str]
 
     @classmethod
     def of(cls, rows: QuerySet[Any], identifiers: list[UUID]) -> "Walk":
         """Find the rows of these ids, in this order."""
-        rows = rows.filter(pk__in=identifiers).order_by()
-        sizes = dict(_sizes(rows))
-        return cls(rows, [(key, sizes[key]) for key in identifiers if key in sizes], None)
+        sizes = dict(_sizes(rows.filter(pk__in=identifiers).order_by()))
+        found = [(key, sizes[key]) for key in identifiers if key in sizes]
+        return cls(rows, found, None, frozenset())
 
     @classmethod
     def along(
@@ -81,52 +75,71 @@ class Walk:
     ) -> "Walk":
         """Find an owner's rows from a position, or from the newest one."""
         to_older = start is None or start.leads_to_older
-        rows = rows.filter(_range(owner, selection)).order_by("-id" if to_older else "id")
+        ids = IdRange.of(owner, selection)
         if start is not None:
-            rows = rows.filter(**{f"id__{_LOOKUPS[start.side]}": start.id})
+            ids = ids.beyond(start)
         reached: UUID | None = None
         if filters := _filters(selection):
-            ids = rows.values_list("id", flat=True)
-            reached = next(iter(ids[MAX_EXAMINED - 1 : MAX_EXAMINED]), None)
+            reached = _examined(_stretches(rows, selection, ids, to_older=to_older), to_older)
             if reached is not None:
-                rows = rows.filter(**{"id__gte" if to_older else "id__lte": reached})
-            rows = rows.filter(filters)
-        sizes = _sizes(rows[: limit + 1])
+                ids = ids.beyond(Position(">=" if to_older else "<=", str(reached)))
+        found: dict[UUID, int] = {}
+        for stretch in _stretches(rows, selection, ids, to_older=to_older):
+            # A task that changes its status between two of them is in both.
+            found |= _sizes(stretch.filter(filters)[: limit + 1])
+        sizes = sorted(found.items(), reverse=to_older)
         if len(sizes) > limit:
-            sizes.pop()
+            sizes = sizes[:limit]
             reached = sizes[-1][0]
         # Chance might give an id of another version the same beginning.
-        return cls(rows, [(key, size) for key, size in sizes if owner_of(key) == owner], reached)
+        sizes = [(key, size) for key, size in sizes if owner_of(key) == owner]
+        return cls(rows, sizes, reached, frozenset(selection.statuses))
 
     def load(self, *columns: str) -> Iterator[dict[str, Any]]:
         """Load what was found and still belongs there, a bounded portion at a time."""
         for keys in _portions(self.sizes):
-            rows = self.rows.filter(pk__in=keys).values("pk", *columns)
+            rows = self.rows.filter(pk__in=keys).order_by().values("pk", *columns)
             loaded = {row["pk"]: row for row in rows}
-            yield from (loaded[key] for key in keys if key in loaded)
+            yield from (loaded[key] for key in keys if key in loaded and self._shows(loaded[key]))
+
+    def _shows(self, row: dict[str, Any]) -> bool:
+        # Nothing else that a list selects by changes.
+        return not self.statuses or row["status"] in self.statuses
 
 
-def _range(owner: int, selection: Selection) -> Q:
-    """Bound the primary key: an owner's ids, generously within the window of time."""
-    first, last = 0, _LAST_MILLISECOND
-    if selection.enqueued_after is not None:
-        first = _milliseconds(selection.enqueued_after) - _MAX_LAG
-    if selection.enqueued_before is not None:
-        last = _milliseconds(selection.enqueued_before) + _MAX_STEP
-    first, last = (min(max(bound, 0), _LAST_MILLISECOND) for bound in (first, last))
-    return Q(id__gte=task_id(owner, first, 0), id__lt=task_id(owner, last, 0))
+def _stretches(
+    rows: QuerySet[Any], selection: Selection, ids: IdRange, *, to_older: bool
+) -> Iterator[QuerySet[Any]]:
+    """
+    Give the ranges of an index that together hold what status and queue select, nearest first.
+
+    Statuses come in the order in which a task has them: one that goes on to the next is not missed.
+    """
+    every = TaskResultStatus.values
+    wanted = [status for status in every if status in (selection.statuses or every)]
+    queue_name = selection.queue_name
+    if queue_name is None and wanted == every:
+        found = [ids.among(rows)]
+    else:
+        found = [ids.among(rows, status=status, queue_name=queue_name) for status in wanted]
+    for stretch in found:
+        yield stretch.reverse() if to_older else stretch
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+def _examined(stretches: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
+    """Say how far one may go in all of them at a bounded cost; None for as far as they go."""
+    ends = [
+        end
+        for stretch in stretches
+        for end in stretch.values_list("id", flat=True)[MAX_EXAMINED - 1 : MAX_EXAMINED]
+    ]
+    return (max if to_older else min)(ends, default=None)
 
 
 def _filters(selection: Selection) -> Q:
-    """Say what the range of the primary key does not: falsy where there is nothing to say."""
+    """Say what no range of an index does: falsy where there is nothing to say."""
     wanted: dict[str, Any] = {
-        "status__in": selection.statuses or None,
         "task_path": selection.task_path,
-        "queue_name": selection.queue_name,
         "enqueued_at__gte": selection.enqueued_after and as_stored(selection.enqueued_after),
         "enqueued_at__lt": selection.enqueued_before and as_stored(selection.enqueued_before),
     }
