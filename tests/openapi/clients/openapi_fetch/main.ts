@@ -1,4 +1,4 @@
-// Uses openapi-fetch with the types of openapi-typescript: `URL TOKEN` are its arguments.
+// Uses openapi-fetch with the types of openapi-typescript: `URL TOKEN ADMIN_TOKEN` are its arguments.
 
 import createClient from "openapi-fetch";
 
@@ -7,7 +7,7 @@ import type { components, paths } from "./generated/schema.js";
 type Call = components["schemas"]["Call"];
 type Task = components["schemas"]["Task"];
 
-const [baseUrl, token] = process.argv.slice(2);
+const [baseUrl, token, adminToken] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
 
 async function resultOf(body: Call): Promise<unknown> {
@@ -41,8 +41,14 @@ const path = { task_id: waiting?.id ?? "" };
 const { data: cancelled } = await client.POST("/tasks/{task_id}/cancel/", { params: { path } });
 const { data: retried } = await client.POST("/tasks/{task_id}/retry/", { params: { path } });
 
+const admin = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${adminToken}` } });
+const { data: queues } = await admin.GET("/queues/");
+const { data: workers } = await admin.GET("/workers/");
+const reports = queues?.results.find((queue) => queue.name === "reports");
+
 const inFlight = [
   [...together, page?.results.length],
   [cancelled?.errors[0]?.exception_class_path, await endOf(retried)],
+  [reports?.running, workers?.results.map((worker) => worker.is_alive)],
 ];
 console.log(JSON.stringify([...results, ...inFlight]));

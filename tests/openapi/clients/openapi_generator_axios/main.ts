@@ -1,10 +1,10 @@
-// Uses the client of openapi-generator's `typescript-axios`: `URL TOKEN` are its arguments.
+// Uses the client of openapi-generator's `typescript-axios`: `URL TOKEN ADMIN_TOKEN` are its arguments.
 
 import { isAxiosError } from "axios";
 
-import { type Call, Configuration, type Problem, type Task, TasksApi } from "./generated";
+import { type Call, Configuration, type Problem, QueuesApi, type Task, TasksApi, WorkersApi } from "./generated";
 
-const [basePath, accessToken] = process.argv.slice(2);
+const [basePath, accessToken, adminToken] = process.argv.slice(2);
 const _ = undefined;
 const api = new TasksApi(new Configuration({ basePath, accessToken }));
 
@@ -46,9 +46,15 @@ async function main(): Promise<void> {
   const cancelled = (await api.cancelTask(waiting.id)).data;
   const again = await endOf((await api.retryTask(waiting.id)).data);
 
+  const admin = new Configuration({ basePath, accessToken: adminToken });
+  const queues = (await new QueuesApi(admin).listQueues()).data.results;
+  const workers = (await new WorkersApi(admin).listWorkers()).data.results;
+  const reports = queues.find((queue) => queue.name === "reports");
+
   const inFlight = [
     [...together, page.results.length],
     [cancelled.errors[0]?.exception_class_path, again],
+    [reports?.running, workers.map((worker) => worker.is_alive)],
   ];
   console.log(JSON.stringify([...results, ...inFlight]));
 }

@@ -1,4 +1,4 @@
-"""Uses the client of openapi-generator's `python`: `URL TOKEN` are its arguments."""
+"""Uses the client of openapi-generator's `python`: `URL TOKEN ADMIN_TOKEN` are its arguments."""
 
 import datetime
 import json
@@ -14,10 +14,12 @@ from openapi_client import (
     Call,
     Configuration,
     Problem,
+    QueuesApi,
     SayHelloRequest,
     SayHelloRequestKwargs,
     Task,
     TasksApi,
+    WorkersApi,
 )
 
 api = TasksApi(ApiClient(Configuration(host=sys.argv[1], access_token=sys.argv[2])))
@@ -62,6 +64,10 @@ waiting = api.enqueue_task(Call(deferred))
 cancelled = api.cancel_task(waiting.id)
 again = end_of(api.retry_task(waiting.id))
 
+admin = ApiClient(Configuration(host=sys.argv[1], access_token=sys.argv[3]))
+queues, workers = QueuesApi(admin).list_queues(), WorkersApi(admin).list_workers()
+reports = next(queue for queue in queues.results if queue.name == "reports")
+
 json.dump(
     [
         result_of(greeting),
@@ -69,6 +75,7 @@ json.dump(
         problem.code,
         [*together, len(page.results)],
         [cancelled.errors[0].exception_class_path, again],
+        [reports.running, [worker.is_alive for worker in workers.results]],
     ],
     sys.stdout,
 )

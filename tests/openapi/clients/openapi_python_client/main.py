@@ -1,4 +1,4 @@
-"""Uses the client that openapi-python-client generates: `URL TOKEN` are its arguments."""
+"""Uses the client that openapi-python-client generates: `URL TOKEN ADMIN_TOKEN` are its arguments."""
 
 import datetime
 import json
@@ -6,6 +6,7 @@ import sys
 import time
 
 from tasks_api_client import AuthenticatedClient
+from tasks_api_client.api.queues import list_queues
 from tasks_api_client.api.tasks import (
     cancel_task,
     enqueue_batch,
@@ -14,16 +15,19 @@ from tasks_api_client.api.tasks import (
     list_tasks,
     retry_task,
 )
+from tasks_api_client.api.workers import list_workers
 from tasks_api_client.models import (
     AddRequest,
     AddRequestKwargs,
     Batch,
     Problem,
+    QueueList,
     SayHelloRequest,
     SayHelloRequestKwargs,
     Task,
     TaskBatch,
     TaskList,
+    WorkerList,
 )
 
 client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])
@@ -64,6 +68,12 @@ cancelled = cancel_task.sync(waiting.id, client=client)
 assert isinstance(cancelled, Task)
 again = end_of(retry_task.sync(waiting.id, client=client))
 
+admin = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[3])
+queues, workers = list_queues.sync(client=admin), list_workers.sync(client=admin)
+assert isinstance(queues, QueueList)
+assert isinstance(workers, WorkerList)
+reports = next(queue for queue in queues.results if queue.name == "reports")
+
 json.dump(
     [
         result_of(greeting),
@@ -71,6 +81,7 @@ json.dump(
         problem.code,
         [*together, len(page.results)],
         [cancelled.errors[0].exception_class_path, again],
+        [reports.running, [worker.is_alive for worker in workers.results]],
     ],
     sys.stdout,
 )
