@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from tests.conftest import StartService, running
 from tests.live_project import LiveProject
-from tests.live_service import PROJECT, bearer, wait_until
+from tests.live_service import PROJECT, LiveService, bearer, wait_until
 
 DOCS = PROJECT / "docs"
 
@@ -183,3 +183,12 @@ def test_the_settings_of_several_backends_take_the_task_of_the_guide(
         assert module.quote.enqueue(2).return_value == 700
         assert set(task_backends.settings) == {"default", "at_once"}
         assert [message for message in run_checks() if message.is_serious()] == []
+
+
+def test_the_bodies_that_the_reference_shows_are_taken(service: LiveService) -> None:
+    bodies = [body for body in blocks("http-api.md", "json") if "…" not in body]
+    single, batch = bodies
+
+    for path, body in (("/tasks/", single), ("/tasks/batch/", batch)):
+        response = service.post(path, content=body.encode())
+        assert response.status_code == 202, response.text

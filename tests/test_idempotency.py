@@ -24,6 +24,7 @@ from tasks_api.calls import idempotency
 from tasks_api.calls.idempotency import KeyedRequest
 from tasks_api.clients.keys import issue
 from tasks_api.models import IdempotencyRecord
+from tests.backends import IMMEDIATE, KEEPING, default_backend
 from tests.live_service import DEADLINE, LiveService, bearer
 from tests.test_hostile_bodies import assert_problem
 
@@ -40,18 +41,14 @@ class Crash(BaseException):
 @pytest.fixture
 def ledger() -> Iterator[None]:
     """Tasks go to a backend that shares no transaction with the records."""
-    backend = "tests.test_ownership.KeepingBackend"
-    tasks = {"default": {**settings.TASKS["default"], "BACKEND": backend}}
-    with override_settings(TASKS=tasks):
+    with default_backend(KEEPING):
         yield
 
 
 @pytest.fixture
 def at_once() -> Iterator[None]:
     """Tasks run within the request, and nothing keeps their results."""
-    backend = "django.tasks.backends.immediate.ImmediateBackend"
-    tasks = {"default": {**settings.TASKS["default"], "BACKEND": backend}}
-    with override_settings(TASKS=tasks):
+    with default_backend(IMMEDIATE):
         yield
 
 

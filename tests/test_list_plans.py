@@ -126,7 +126,7 @@ def test_a_task_is_read_by_its_key(client: Client) -> None:
 
 
 def test_what_finished_long_ago_is_found_by_its_index(client: Client) -> None:
-    old = DBTaskResult.objects.finished().filter(finished_at__lt=timezone.now())
+    # Without the status: old statistics would have PostgreSQL look for few, and scan the table.
+    old = DBTaskResult.objects.filter(finished_at__lt=timezone.now()).order_by("finished_at")
 
-    found = plan_of(old.order_by("finished_at").values("id")[:100])
-    assert_reads_by(found, "tasks_api_finished_at")
+    assert_reads_by(plan_of(old.values("id")[:100]), "tasks_api_finished_at")

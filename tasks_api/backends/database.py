@@ -115,20 +115,28 @@ class DatabaseAdapter(Adapter):
         if type(self.backend) is not DatabaseBackend:
             # A subclass may do more than store.
             return super().enqueue_together(enqueueings, owner=owner)
-        with ids_belong_to(owner):
-            rows = [self._row(*enqueueing) for enqueueing in enqueueings]
+        keys = self._keys(len(enqueueings), owner)
+        rows = [
+            self._row(key, *enqueueing) for key, enqueueing in zip(keys, enqueueings, strict=True)
+        ]
         DBTaskResult.objects.bulk_create(rows)
         results = [_result(row, task) for row, (task, *_) in zip(rows, enqueueings, strict=True)]
         for result in results:
             task_enqueued.send(DatabaseBackend, task_result=result)
         return [self.stored(result) for result in results]
 
-    def _row(
-        self, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]
-    ) -> "DBTaskResult[..., Any]":
+    def _keys(self, number: int, owner: int) -> list[UUID]:
         backend: Any = self.backend
+        with ids_belong_to(owner):
+            keys = [backend._get_id() for _ in range(number)]
+        # Those of one millisecond are in no order yet, and lists are in the order of the ids.
+        return sorted(keys) if self.ids_carry_owner else keys
+
+    def _row(
+        self, key: UUID, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]
+    ) -> "DBTaskResult[..., Any]":
         return DBTaskResult(
-            id=backend._get_id(),
+            id=key,
             args_kwargs={"args": args, "kwargs": kwargs},
             priority=task.priority,
             task_path=task.module_path,

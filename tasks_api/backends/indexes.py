@@ -2,7 +2,7 @@
 Indexes of our own on django-tasks-db's table, put there after every `migrate`.
 
 No migration of ours can hold them: the table is another app's, and on SQLite a later migration of that
-app may rebuild it, without what the app does not know. What is there already costs one query.
+app may rebuild it, without what the app does not know. What is there already costs a query or two.
 """
 
 from collections.abc import Iterator
@@ -82,16 +82,17 @@ def ensure_indexes(*, using: str, verbosity: int, stdout: Any = None, **_: objec
 def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[Index]:
     table = model._meta.db_table
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # First: what is ready by the next query would else be taken for a leftover.
+            cursor.execute(_IS_BUILDING, [table])
+            if cursor.fetchone() == (True,):
+                return
         cursor.execute(_VALID[connection.vendor], [table])
         valid = {name for (name,) in cursor.fetchall()}
         missing = [index for index in INDEXES if index.name not in valid]
         if not missing or table not in connection.introspection.table_names(cursor):
             return
         description = connection.introspection.get_table_description(cursor, table)
-        if connection.vendor == "postgresql":
-            cursor.execute(_IS_BUILDING, [table])
-            if cursor.fetchone() == (True,):
-                return
     # The table may be an older one: its migrations were run up to one of them, or back. The columns of
     # expressions are as old as the table.
     columns = {column.name for column in description}

@@ -76,4 +76,10 @@ def test_a_generated_client_runs_tasks_and_its_types_refuse_mistakes(
     assert kind.check(tmp_path) == mistakes
 
     output = tools.run(*kind.command, service.url, token, cwd=tmp_path)
-    assert json.loads(output) == ["Hello, Ada!", 2**40 + 1, "invalid_arguments"]
+    assert json.loads(output) == [
+        "Hello, Ada!",
+        2**40 + 1,
+        "invalid_arguments",
+        ["Hello, Ada!", 2**40 + 1, 2],
+        ["tasks_api.exceptions.TaskCancelled", "Hello, Ada!"],
+    ]

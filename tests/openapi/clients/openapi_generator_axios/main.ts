@@ -2,13 +2,17 @@
 
 import { isAxiosError } from "axios";
 
-import { type Call, Configuration, type Problem, TasksApi } from "./generated";
+import { type Call, Configuration, type Problem, type Task, TasksApi } from "./generated";
 
 const [basePath, accessToken] = process.argv.slice(2);
+const _ = undefined;
 const api = new TasksApi(new Configuration({ basePath, accessToken }));
 
 async function resultOf(call: Call): Promise<unknown> {
-  let task = (await api.enqueueTask(call)).data;
+  return endOf((await api.enqueueTask(call)).data);
+}
+
+async function endOf(task: Task): Promise<unknown> {
   while (!task.is_finished) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     task = (await api.getTask(task.id)).data;
@@ -30,7 +34,23 @@ async function main(): Promise<void> {
   const addition: Call = { task: "service.tasks.add", kwargs: { a: 2 ** 40, b: 1 } };
   const wrong: Call = { task: "service.tasks.add", kwargs: { a: "1" as unknown as number } };
   const results = [await resultOf(greeting), await resultOf(addition), await codeOf(wrong)];
-  console.log(JSON.stringify(results));
+
+  const batch = (await api.enqueueBatch({ tasks: [greeting, addition] })).data.results;
+  const together: unknown[] = [];
+  for (const task of batch) together.push(await endOf(task));
+  const ids = batch.map((task) => task.id);
+  const page = (await api.listTasks(_, _, _, _, _, _, _, _, ids)).data;
+
+  const run_after = new Date(Date.now() + 365 * 86_400_000).toISOString();
+  const waiting = (await api.enqueueTask({ ...greeting, run_after })).data;
+  const cancelled = (await api.cancelTask(waiting.id)).data;
+  const again = await endOf((await api.retryTask(waiting.id)).data);
+
+  const inFlight = [
+    [...together, page.results.length],
+    [cancelled.errors[0]?.exception_class_path, again],
+  ];
+  console.log(JSON.stringify([...results, ...inFlight]));
 }
 
 void main();

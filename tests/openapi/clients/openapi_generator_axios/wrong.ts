@@ -7,4 +7,5 @@ export function wrong(api: TasksApi): void {
   void api.enqueueTask({ task: "service.tasks.say_hello", kwargs: { name: "Ada", nmae: "" } }); // refused: TS2345
   void api.enqueueTask({ task: "service.tasks.say_hello", kwargs: { name: 7 } }); // refused: TS2345
   void api.enqueueTask({ task: "service.tasks.say_helo", kwargs: { name: "Ada" } }); // refused: TS2820
+  void api.enqueueBatch({ tasks: [{ task: "service.tasks.say_hello", kwargs: {} }] }); // refused: TS2322
 }

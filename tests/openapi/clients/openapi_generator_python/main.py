@@ -1,5 +1,6 @@
 """Uses the client of openapi-generator's `python`: `URL TOKEN` are its arguments."""
 
+import datetime
 import json
 import sys
 import time
@@ -9,11 +10,13 @@ from openapi_client import (
     AddRequestKwargs,
     ApiClient,
     ApiException,
+    Batch,
     Call,
     Configuration,
     Problem,
     SayHelloRequest,
     SayHelloRequestKwargs,
+    Task,
     TasksApi,
 )
 
@@ -21,7 +24,10 @@ api = TasksApi(ApiClient(Configuration(host=sys.argv[1], access_token=sys.argv[2
 
 
 def result_of(call: AddRequest | SayHelloRequest) -> object:
-    task = api.enqueue_task(Call(call))
+    return end_of(api.enqueue_task(Call(call)))
+
+
+def end_of(task: Task) -> object:
     while not task.is_finished:
         time.sleep(0.05)
         task = api.get_task(task.id)
@@ -43,4 +49,26 @@ addition = AddRequest(task="service.tasks.add", kwargs=AddRequestKwargs(a=2**40,
 wrong = AddRequest(task="service.tasks.add", kwargs=AddRequestKwargs.model_construct(a="1"))
 problem = problem_of(wrong)
 assert isinstance(problem, Problem)
-json.dump([result_of(greeting), result_of(addition), problem.code], sys.stdout)
+
+batch = api.enqueue_batch(Batch(tasks=[Call(greeting), Call(addition)]))
+together = [end_of(task) for task in batch.results]
+page = api.list_tasks(id=[task.id for task in batch.results])
+
+next_year = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=365)
+deferred = SayHelloRequest(
+    task="service.tasks.say_hello", kwargs=SayHelloRequestKwargs(name="Ada"), run_after=next_year
+)
+waiting = api.enqueue_task(Call(deferred))
+cancelled = api.cancel_task(waiting.id)
+again = end_of(api.retry_task(waiting.id))
+
+json.dump(
+    [
+        result_of(greeting),
+        result_of(addition),
+        problem.code,
+        [*together, len(page.results)],
+        [cancelled.errors[0].exception_class_path, again],
+    ],
+    sys.stdout,
+)

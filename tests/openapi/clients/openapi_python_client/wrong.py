@@ -1,6 +1,6 @@
 """Calls that mypy refuses, each for the reason at the end of its line."""
 
-from tasks_api_client.models import SayHelloRequestKwargs, SleepRequest, SleepRequestKwargs
+from tasks_api_client.models import Batch, SayHelloRequestKwargs, SleepRequest, SleepRequestKwargs
 
 missing = SayHelloRequestKwargs()  # refused: call-arg
 misspelt = SayHelloRequestKwargs(name="Ada", nmae="Ada")  # refused: call-arg
@@ -9,3 +9,4 @@ of_another_task = SleepRequest(
     task="service.tasks.add",  # refused: arg-type
     kwargs=SleepRequestKwargs(seconds=1),
 )
+no_calls = Batch(tasks=[SayHelloRequestKwargs(name="Ada")])  # refused: list-item
