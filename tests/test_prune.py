@@ -3,7 +3,7 @@
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -181,15 +181,6 @@ def test_rows_of_workers_go_a_day_after_they_were_seen_but_not_with_a_task_to_en
 # Tasks of other stores.
 
 
-@pytest.fixture
-def keeping() -> Iterator[None]:
-    """The backend of the tests that picks ids of its own."""
-    backend = "tests.test_ownership.KeepingBackend"
-    tasks = {"default": {**settings.TASKS["default"], "BACKEND": backend}}
-    with override_settings(TASKS=tasks):
-        yield
-
-
 @pytest.mark.parametrize(
     ("task", "stays"),
     [
@@ -212,7 +203,7 @@ def test_an_owner_goes_with_a_task_that_another_store_has_kept_for_long_enough(
     assert TaskOwner.objects.exists() is stays
 
 
-def test_owners_that_stay_are_passed_over_once(keeping: None) -> None:
+def test_owners_that_stay_are_passed_over_once() -> None:
     ids = store(number=30, status="READY")
     for number, identifier in enumerate(ids):
         TaskOwner.objects.create(
@@ -220,16 +211,13 @@ def test_owners_that_stay_are_passed_over_once(keeping: None) -> None:
         )
     TaskOwner.objects.update(created_at=ago(100))
     with (
-        override_settings(TASKS={"default": settings.TASKS["default"] | DATABASE}),
+        override_settings(TASKS={"default": {**settings.TASKS["default"], "OPTIONS": {}}}),
         patch.object(pruning, "FIRST_BATCH", 4),
     ):
         assert prune(never)["owners of tasks"] == 10
         assert prune(never)["owners of tasks"] == 0
 
     assert TaskOwner.objects.count() == 20
-
-
-DATABASE = {"BACKEND": "django_tasks_db.DatabaseBackend", "OPTIONS": {}}
 
 
 @pytest.mark.parametrize(("days", "failed"), [(0, None), (0, 3), (3, 0)])

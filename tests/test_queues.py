@@ -24,6 +24,7 @@ from tasks_api.ids import new_task_id
 from tasks_api.monitoring import shared
 from tasks_api.monitoring.queues import forget_figures, queues
 from tasks_api.monitoring.shared import Shared
+from tests.backends import KEEPING
 from tests.conftest import StartService
 from tests.live_service import DEADLINE, bearer, wait_until
 from tests.test_hostile_bodies import assert_problem
@@ -236,7 +237,7 @@ def test_the_root_names_both_for_everybody(client: Client) -> None:
     [
         "django.tasks.backends.immediate.ImmediateBackend",
         "django.tasks.backends.dummy.DummyBackend",
-        "tests.test_ownership.KeepingBackend",
+        KEEPING,
     ],
 )
 def test_a_backend_that_cannot_tell_says_so(admin: Client, backend: str, path: str) -> None:
