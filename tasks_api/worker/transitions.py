@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connections
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -46,6 +47,16 @@ class Commit:
     load_claimed: Callable[[], TaskRow] | None
 
 
+class _StoredNow(Now):
+    """The database's time as the project stores moments: with `USE_TZ` off, as local time."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        if settings.USE_TZ:
+            return super().as_sqlite(compiler, connection, **context)
+        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW', 'LOCALTIME')"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
 def ready_tasks(
     backend_name: str, queue_names: Sequence[str], excluded_queue_names: Sequence[str]
 ) -> DBTaskResultQuerySet:
@@ -56,7 +67,7 @@ def ready_tasks(
     otherwise wait for ever. `run_after` is compared with the database's clock.
     """
     tasks = DBTaskResult.objects.filter(status=TaskResultStatus.READY).filter(
-        Q(run_after=get_date_max()) | Q(run_after__lte=Now())
+        Q(run_after=get_date_max()) | Q(run_after__lte=_StoredNow())
     )
     if others := [alias for alias in task_backends.settings if alias != backend_name]:
         tasks = tasks.exclude(backend_name__in=others)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -239,3 +240,23 @@ def test_a_project_without_time_zones_is_told_and_asked_in_utc(start_project: St
     finished = project.get(now).json()
     assert (finished["status"], finished["return_value"]) == ("SUCCESSFUL", 3)
     assert finished["enqueued_at"] <= finished["started_at"] <= finished["finished_at"]
+
+
+@pytest.mark.parametrize("use_tz", ["on", "off"])
+def test_a_deferred_task_runs_when_it_is_due_whatever_the_time_zone(
+    start_project: StartProject, use_tz: str
+) -> None:
+    project = start_project({"USE_TZ": use_tz})
+    now = datetime.now(UTC)
+
+    def deferred(by: timedelta) -> str:
+        run_after = (now + by).isoformat()
+        return str(project.post("/api/tasks/", {**ADD, "run_after": run_after}).json()["url"])
+
+    soon, late = deferred(timedelta(seconds=1)), deferred(timedelta(minutes=50))
+    project.start_worker()
+    try:
+        assert project.wait_for(soon)["return_value"] == 3
+    finally:
+        project.stop_worker()
+    assert project.get(late).json()["status"] == "READY"
