@@ -17,6 +17,15 @@ def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
         return json.dumps(_spellable(value), ensure_ascii=ensure_ascii, separators=(",", ":"))
 
 
+def json_bytes(value: Any) -> bytes:
+    """Spell a value as compact JSON in UTF-8."""
+    try:
+        return json_text(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # A lone surrogate that the project's own code stored can be spelled as an escape.
+        return json_text(value).encode()
+
+
 def _spellable(value: Any) -> Any:
     match value:
         case float() if not math.isfinite(value):

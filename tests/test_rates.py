@@ -170,7 +170,7 @@ def test_who_am_i_tells_the_rate() -> None:
 
 def test_a_new_window_begins_when_the_client_is_told(clock: Any) -> None:
     limited = caller("2/min")
-    assert [rates.spend(limited).remaining for _ in range(3)] == [1, 0, -1]  # type: ignore[union-attr]
+    assert [rates.spend(limited).remaining for _ in range(3)] == [1, 0, 0]  # type: ignore[union-attr]
     allowance = rates.spend(limited)
     assert allowance is not None
 
@@ -189,7 +189,7 @@ def test_windows_of_different_clients_begin_at_different_moments(clock: Any) -> 
 def test_a_batch_counts_its_tasks_and_one_that_does_not_fit_none(clock: Any) -> None:
     limited = caller("10/min")
     assert rates.spend(limited, 4).remaining == 6  # type: ignore[union-attr]
-    assert rates.spend(limited, 7).is_exceeded  # type: ignore[union-attr]
+    assert rates.spend(limited, 7, is_whole=True).is_exceeded  # type: ignore[union-attr]
     assert rates.spend(limited, 6).remaining == 0  # type: ignore[union-attr]
 
 

@@ -111,11 +111,14 @@ class DatabaseAdapter(Adapter):
 
     def enqueue_together(
         self, enqueueings: Sequence[Enqueueing], *, owner: int
-    ) -> list[StoredTask]:
-        if type(self.backend) is not DatabaseBackend:
-            # A subclass may do more than store.
-            return super().enqueue_together(enqueueings, owner=owner)
-        keys = self._keys(len(enqueueings), owner)
+    ) -> Iterator[StoredTask]:
+        if type(self.backend) is not DatabaseBackend or not self.ids_carry_owner:
+            # A subclass may do more than store, and a database may draw the ids.
+            yield from super().enqueue_together(enqueueings, owner=owner)
+            return
+        with ids_belong_to(owner):
+            # Those of one millisecond are in no order yet, and lists are in the order of the ids.
+            keys = sorted(new_task_id() for _ in enqueueings)
         rows = [
             self._row(key, *enqueueing) for key, enqueueing in zip(keys, enqueueings, strict=True)
         ]
@@ -123,14 +126,7 @@ class DatabaseAdapter(Adapter):
         results = [_result(row, task) for row, (task, *_) in zip(rows, enqueueings, strict=True)]
         for result in results:
             task_enqueued.send(DatabaseBackend, task_result=result)
-        return [self.stored(result) for result in results]
-
-    def _keys(self, number: int, owner: int) -> list[UUID]:
-        backend: Any = self.backend
-        with ids_belong_to(owner):
-            keys = [backend._get_id() for _ in range(number)]
-        # Those of one millisecond are in no order yet, and lists are in the order of the ids.
-        return sorted(keys) if self.ids_carry_owner else keys
+            yield self.stored(result)
 
     def _row(
         self, key: UUID, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]

@@ -112,9 +112,16 @@ class Adapter:
 
     def enqueue_together(
         self, enqueueings: Sequence[Enqueueing], *, owner: int
-    ) -> list[StoredTask]:
-        """Enqueue tasks within the transaction that is open on `database`, in this order."""
-        return [self.enqueue(task, args, kwargs, owner=owner) for task, args, kwargs in enqueueings]
+    ) -> Iterator[StoredTask]:
+        """
+        Enqueue tasks within the transaction that is open on `database`, while they are iterated over.
+
+        Raises:
+            InvalidTask: the backend has a rule of its own that the next task breaks.
+
+        """
+        for task, args, kwargs in enqueueings:
+            yield self.enqueue(task, args, kwargs, owner=owner)
 
     def cancel(self, identifier: str) -> StoredTask | None:
         """

@@ -16,6 +16,8 @@ from tasks_api.problems import (
 
 MEMBER = "tasks"
 MAX_TASKS = 1000
+LEVELS_OF_A_BATCH = 2
+"""How much deeper than by itself a call lies in one."""
 
 
 def items_of(body: Any) -> list[Any]:
@@ -62,7 +64,8 @@ def calls_of(items: list[Any], caller: Caller) -> list[Call]:
             _check_backend(call)
         except Problem as problem:
             kinds.add(type(problem))
-            faults += [fault.under(MEMBER, number) for fault in problem.faults]
+            found = problem.faults or [Fault(problem.code, problem.detail, pointer="")]
+            faults += [fault.under(MEMBER, number) for fault in found]
             if len(faults) >= MAX_FAULTS:
                 break
         else:

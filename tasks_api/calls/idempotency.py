@@ -9,7 +9,7 @@ so that nothing is enqueued twice: requests with its key are answered 409 until 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -20,8 +20,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter
 
 from tasks_api.backends import StoredTask, adapter_for
-from tasks_api.calls.call import Call
-from tasks_api.calls.enqueueing import EnqueuedAllTheSame, enqueue, enqueue_together
+from tasks_api.calls.enqueueing import EnqueuedAllTheSame, Order
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
@@ -85,11 +84,9 @@ class _AnotherIsFirst(Exception):
     """A request with the same key is being served."""
 
 
-def enqueue_once(
-    request: KeyedRequest, calls: Callable[[], Sequence[Call]], *, owner: int
-) -> Outcome:
+def enqueue_once(request: KeyedRequest, checked: Callable[[], Order]) -> Outcome:
     """
-    Enqueue the calls for a client, unless a request with this key came before; check them only then.
+    Enqueue what is ordered, unless a request with this key came before; check it only otherwise.
 
     Raises:
         IdempotencyKeyReused: 422, that request was another one.
@@ -97,12 +94,14 @@ def enqueue_once(
         Problem: what checking and enqueueing raise; the key is then unused.
 
     """
+    order: Order | None = None
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         record = _record_of(request)
         if record is None:
             try:
-                stored = _enqueue_first(request, calls(), owner)
+                order = order or checked()
+                stored = _enqueue_first(request, order)
                 return Outcome(stored=stored, identifiers=[], is_replay=False)
             except _AnotherIsFirst:
                 pass
@@ -126,12 +125,9 @@ def _record_of(request: KeyedRequest) -> IdempotencyRecord | None:
     return record
 
 
-def _enqueue_first(request: KeyedRequest, calls: Sequence[Call], owner: int) -> list[StoredTask]:
-    with _record_for(request, _databases_of(calls)) as record:
-        if len(calls) == 1:
-            tasks = [enqueue(calls[0], owner=owner)]
-        else:
-            tasks = enqueue_together(calls, owner=owner)
+def _enqueue_first(request: KeyedRequest, order: Order) -> list[StoredTask]:
+    with _record_for(request, order.databases) as record:
+        tasks = order.enqueue()
         record.tasks = [_kept(task) for task in tasks]
         record.save(update_fields=["tasks"])
     return tasks
@@ -193,10 +189,6 @@ def _let_others_use_the_connection() -> None:
     connection = connections[_database()]
     if not connection.in_atomic_block:
         connection.close()
-
-
-def _databases_of(calls: Sequence[Call]) -> set[str | None]:
-    return {adapter_for(call.task_type.task.backend).database for call in calls}
 
 
 def _database() -> str:

@@ -80,10 +80,15 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> HttpResp
     """Answer what a view raised; DRF calls this for every exception."""
     # DRF's request wraps Django's, which is what everything else here takes.
     request = context["request"]._request
+    return problem_response(reported(exception, request), request)
+
+
+def reported(exception: Exception, request: HttpRequest) -> Problem:
+    """Return the problem that an exception is; one of the server's own is told to the logs."""
     problem = _problem_of(exception)
     if problem.status >= 500:
         _report(exception, problem, request)
-    return problem_response(problem, request)
+    return problem
 
 
 def _problem_of(exception: Exception) -> Problem:

@@ -25,31 +25,31 @@ class Allowance:
 
     Attributes:
         rate: the client's.
-        remaining: how many more requests would pass; negative when this one must not.
+        remaining: how many more requests would pass.
         resets_in: in how many seconds the next window begins, rounded up.
+        is_exceeded: whether what was asked for must not pass.
 
     """
 
     rate: Rate
     remaining: int
     resets_in: int
-
-    @property
-    def is_exceeded(self) -> bool:
-        return self.remaining < 0
+    is_exceeded: bool
 
     @property
     def headers(self) -> dict[str, str]:
         """Spell the fields of the IETF's draft `RateLimit header fields for HTTP`."""
         return {
-            "RateLimit": f'"{POLICY}";r={max(self.remaining, 0)};t={self.resets_in}',
+            "RateLimit": f'"{POLICY}";r={self.remaining};t={self.resets_in}',
             "RateLimit-Policy": f'"{POLICY}";q={self.rate.limit};w={self.rate.seconds}',
         }
 
 
-def spend(caller: Caller, number: int = 1) -> Allowance | None:
+def spend(caller: Caller, number: int = 1, *, is_whole: bool = False) -> Allowance | None:
     """
     Count so many requests of a client and tell what is left; None for a client without a rate.
+
+    Of those that are one whole, none is counted when not all of them fit.
 
     Raises:
         StoreUnavailable: 503, the cache cannot be reached: what cannot be counted must not pass.
@@ -62,10 +62,15 @@ def spend(caller: Caller, number: int = 1) -> Allowance | None:
     window, elapsed = divmod(time.time() + caller.number % rate.seconds, rate.seconds)
     name = f"tasks_api:rate:{caller.number}:{rate.limit}/{rate.seconds}:{int(window)}"
     spent = _count(name, number, rate.seconds)
-    if spent > rate.limit and number > 1:
-        # Of a batch that does not fit nothing is enqueued, and nothing of the rate is used up.
-        _count(name, -number, rate.seconds)
-    return Allowance(rate, rate.limit - spent, max(1, int(rate.seconds - elapsed + 0.999)))
+    is_exceeded = spent > rate.limit
+    if is_exceeded and is_whole:
+        spent = _count(name, -number, rate.seconds)
+    return Allowance(
+        rate=rate,
+        remaining=max(rate.limit - spent, 0),
+        resets_in=max(1, int(rate.seconds - elapsed + 0.999)),
+        is_exceeded=is_exceeded,
+    )
 
 
 def _count(name: str, number: int, seconds: int) -> int:

@@ -21,7 +21,7 @@ from tasks_api.http.handler import exception_handler
 from tasks_api.http.permissions import require_scope
 from tasks_api.http.rates import Allowance, spend
 from tasks_api.http.schema import OperationSchema
-from tasks_api.json_text import json_text
+from tasks_api.json_text import json_bytes
 from tasks_api.problems import Fault, InvalidRequest, MethodNotAllowed, NotAcceptable, Throttled
 
 
@@ -38,13 +38,7 @@ class JSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Any = None,
     ) -> bytes:
-        if data is None:
-            return b""
-        try:
-            return json_text(data, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            # A lone surrogate that the project's own code stored can be spelled as an escape.
-            return json_text(data).encode()
+        return b"" if data is None else json_bytes(data)
 
 
 class LeaveBody(BaseParser):
@@ -148,24 +142,34 @@ class Resource(APIView):
     def check_permissions(self, request: Request) -> None:
         if self.needs_client and request.method != "OPTIONS":
             # Counted before it is judged: every answer to a limited client says what is left.
-            self.spend(1)
+            self._count(spend(self.caller))
             # A method without an operation fails here: nothing is served by mistake.
             operation = getattr(self, str(request.method).lower()).operation
             if operation.scope is not None:
                 require_scope(self.caller, operation.scope)
 
-    def spend(self, number: int) -> None:
+    def spend_more(self, number: int, *, pointer: str) -> None:
         """
-        Count so many requests of the client.
+        Count so many requests beyond the one that every request counts as: all of them, or none.
 
         Raises:
+            InvalidRequest: 400, the client's rate allows for so many at no time.
             Throttled: 429, its rate does not allow for them now.
             StoreUnavailable: 503, they cannot be counted.
 
         """
-        self.allowance = spend(self.caller, number)
-        if self.allowance is not None and self.allowance.is_exceeded:
-            raise Throttled(headers={"Retry-After": str(self.allowance.resets_in)})
+        rate = self.caller.rate
+        if number == 0 or rate is None:
+            return
+        if number + 1 > rate.limit:
+            detail = f"Should hold at most {rate.limit:,} tasks, as this client's rate does."
+            raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
+        self._count(spend(self.caller, number, is_whole=True))
+
+    def _count(self, allowance: Allowance | None) -> None:
+        self.allowance = allowance
+        if allowance is not None and allowance.is_exceeded:
+            raise Throttled(headers={"Retry-After": str(allowance.resets_in)})
 
     def _refuse_unknown_parameters(self, request: Request) -> None:
         if request.method == "OPTIONS":

@@ -34,9 +34,9 @@ _UNSTORABLE_TEXT = "Should hold no NUL character and no lone surrogate."
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def read_json(request: HttpRequest) -> Any:
+def read_json(request: HttpRequest, *, nested_in: int = 0) -> Any:
     """
-    Read and parse the body of a request.
+    Read and parse the body of a request; `nested_in` levels do not count as its depth.
 
     Raises:
         UnsupportedMediaType: 415, it is not declared as JSON in UTF-8.
@@ -47,7 +47,7 @@ def read_json(request: HttpRequest) -> Any:
 
     """
     _check_media_type(request)
-    return parse(_read(request), max_depth=tasks_api_settings().max_depth)
+    return parse(_read(request), max_depth=tasks_api_settings().max_depth + nested_in)
 
 
 def read_nothing(request: HttpRequest) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.http import QueryDict
@@ -12,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks_api.backends import StoredTask
-from tasks_api.calls.batch import calls_of, items_of
+from tasks_api.calls.batch import LEVELS_OF_A_BATCH, MEMBER, calls_of, items_of
 from tasks_api.calls.call import Call
-from tasks_api.calls.enqueueing import enqueue, enqueue_together
+from tasks_api.calls.enqueueing import Order
 from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.calls.retrying import call_again
 from tasks_api.clients.caller import Caller
@@ -27,7 +28,7 @@ from tasks_api.http.queries import ListQuery, continued, listed_owner, narrowed
 from tasks_api.http.resource import Resource
 from tasks_api.http.streaming import streamed
 from tasks_api.http.strict_json import read_json, read_nothing
-from tasks_api.problems import NotFound
+from tasks_api.problems import NotFound, json_pointer
 from tasks_api.results.cancelling import cancel
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.reading import find, read, read_several
@@ -48,31 +49,31 @@ class TaskViewSet(Resource, ViewSet):
     @operations.ENQUEUE_TASK
     def create(self, request: Request) -> Response:
         body = read_json(request._request)
-        keyed = self._keyed(request, body)
         return self._enqueue(
             request,
-            keyed,
-            lambda: Call.from_json(body, self.caller),
-            owner=self.caller.number,
+            self._keyed(request, body),
+            lambda: Order(calls=[Call.from_json(body, self.caller)], owner=self.caller.number),
         )
 
     @operations.ENQUEUE_BATCH
     def create_batch(self, request: Request) -> HttpResponseBase:
-        body = read_json(request._request)
+        body = read_json(request._request, nested_in=LEVELS_OF_A_BATCH)
         keyed = self._keyed(request, body)
         items = items_of(body)
-        if len(items) > 1:
-            self.spend(len(items) - 1)
-        owner = self.caller.number
+        self.spend_more(len(items) - 1, pointer=json_pointer(MEMBER))
+
+        def checked() -> Order:
+            calls = calls_of(items, self.caller)
+            return Order(calls=calls, owner=self.caller.number, is_batch=True)
+
         if keyed is None:
-            tasks = enqueue_together(calls_of(items, self.caller), owner=owner)
-            return self._answer_batch(request, tasks)
-        outcome = enqueue_once(keyed, lambda: calls_of(items, self.caller), owner=owner)
+            return self._answer_batch(request, checked().enqueue())
+        outcome = enqueue_once(keyed, checked)
         if not outcome.is_replay:
             return self._answer_batch(request, outcome.stored)
-        tasks_now = read_several(outcome.identifiers, self.caller)
+        tasks_now = chain(outcome.stored, read_several(outcome.identifiers, self.caller))
         representations = (_represent(request, task, self.caller) for task in tasks_now)
-        return _replayed(streamed(representations, status=202))
+        return _replayed(streamed(representations, request, status=202))
 
     @operations.CANCEL_TASK
     def cancel(self, request: Request, task_id: str) -> Response:
@@ -82,14 +83,13 @@ class TaskViewSet(Resource, ViewSet):
     @operations.RETRY_TASK
     def retry(self, request: Request, task_id: str) -> Response:
         read_nothing(request._request)
-        keyed = self._keyed(request, None)
-        adapter, task = find(task_id, self.caller)
-        return self._enqueue(
-            request,
-            keyed,
-            lambda: call_again(task, self.caller),
-            owner=owner_of_task(adapter, task_id),
-        )
+
+        def checked() -> Order:
+            adapter, task = find(task_id, self.caller)
+            call = call_again(task, self.caller)
+            return Order(calls=[call], owner=owner_of_task(adapter, task_id))
+
+        return self._enqueue(request, self._keyed(request, None), checked)
 
     def _keyed(self, request: Request, body: Any) -> KeyedRequest | None:
         key = idempotency_key(request)
@@ -98,11 +98,11 @@ class TaskViewSet(Resource, ViewSet):
         return KeyedRequest.of(self.caller.number, key, method="POST", path=request.path, body=body)
 
     def _enqueue(
-        self, request: Request, keyed: KeyedRequest | None, call: Callable[[], Call], *, owner: int
+        self, request: Request, keyed: KeyedRequest | None, checked: Callable[[], Order]
     ) -> Response:
         if keyed is None:
-            return self._answer_enqueued(request, enqueue(call(), owner=owner))
-        outcome = enqueue_once(keyed, lambda: [call()], owner=owner)
+            return self._answer_enqueued(request, checked().enqueue()[0])
+        outcome = enqueue_once(keyed, checked)
         stored = outcome.stored or [_replayed_task(outcome.identifiers[0], self.caller)]
         response = self._answer_enqueued(request, stored[0])
         return _replayed(response) if outcome.is_replay else response
