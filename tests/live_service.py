@@ -49,6 +49,7 @@ class LiveService:
     wsgi: ClassVar = "service.wsgi"
     gunicorn_arguments: tuple[str, ...] = ("--config=service/gunicorn.conf.py",)
     prefix: ClassVar = ""
+    graceful_seconds = 5
 
     def __init__(
         self,
@@ -232,7 +233,10 @@ class LiveService:
 
     def _spawn_web(self) -> None:
         self.web = self._spawn(
-            "gunicorn", *self.gunicorn_arguments, "--graceful-timeout=5", self.wsgi
+            "gunicorn",
+            *self.gunicorn_arguments,
+            f"--graceful-timeout={self.graceful_seconds}",
+            self.wsgi,
         )
 
     def _wait_until_ready(self) -> None:
