@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.tasks import TaskResultStatus
 from django.tasks.backends.dummy import DummyBackend
+from django.tasks.exceptions import InvalidTask
 from django.test import override_settings
 from django_tasks_db.backend import DatabaseBackend
 
@@ -16,6 +17,7 @@ DATABASE = "django_tasks_db.DatabaseBackend"
 KEEPING = f"{__name__}.KeepingBackend"
 FINISHING = f"{__name__}.FinishingBackend"
 CAREFUL = f"{__name__}.CarefulBackend"
+FORGETFUL = f"{__name__}.ForgetfulBackend"
 
 
 class KeepingBackend(DummyBackend):
@@ -38,8 +40,16 @@ class CarefulBackend(DatabaseBackend):
     enqueued: list[dict[str, Any]]
 
     def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
+        if kwargs.get("name") == "Mallory":
+            raise InvalidTask("Not by that name.")
         self.enqueued.append(kwargs)
         return super().enqueue(task, args, kwargs)
+
+
+class ForgetfulBackend(DatabaseBackend):
+    """One that says it cannot read its tasks again."""
+
+    supports_get_result = False
 
 
 @contextmanager

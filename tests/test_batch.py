@@ -6,22 +6,30 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
+from django.db.models import Expression, UUIDField, Value
 from django.tasks.signals import task_enqueued
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api import ids, models
+from tasks_api.backends.database import DatabaseAdapter
+from tasks_api.calls import idempotency
+from tasks_api.calls.call import Call
 from tasks_api.clients.keys import issue
+from tasks_api.problems import UnknownTask
 from tests.backends import (
     CAREFUL,
     DATABASE,
     DUMMY,
+    FORGETFUL,
     IMMEDIATE,
     KEEPING,
     CarefulBackend,
@@ -34,6 +42,10 @@ from tests.test_hostile_bodies import assert_problem
 in_process = pytest.mark.django_db(transaction=True)
 
 HELLO = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
+
+
+def drawn_by_the_database() -> Expression:
+    return Value(uuid4(), output_field=UUIDField())
 
 
 def hello(name: str) -> dict[str, Any]:
@@ -343,6 +355,89 @@ def test_a_store_that_fails_leaves_nothing(client: Client) -> None:
     assert stored() == 0
 
 
+@in_process
+@pytest.mark.parametrize("key", [None, "one"])
+@pytest.mark.parametrize(("names", "position"), [(["Ada", "Bob", "Mallory"], 2), (["Mallory"], 0)])
+def test_a_rule_of_the_backend_refuses_the_batch_and_points_to_its_task(
+    client: Client, key: str | None, names: list[str], position: int
+) -> None:
+    headers = {"Idempotency-Key": key} if key else None
+    with default_backend(CAREFUL):
+        response = post(client, [hello(name) for name in names], headers)
+
+    problem = assert_problem(response, 400, "not_supported_by_backend")
+    assert pointers(problem) == [f"/tasks/{position}"]
+    assert stored() == 0
+    assert not models.IdempotencyRecord.objects.exists()
+
+
+@in_process
+def test_a_problem_that_names_no_culprit_refuses_the_batch_too(client: Client) -> None:
+    real = Call.from_json
+
+    def refuse_bob(item: Any, caller: Any) -> Any:
+        if item["kwargs"]["name"] == "Bob":
+            raise UnknownTask
+        return real(item, caller)
+
+    with patch.object(Call, "from_json", refuse_bob):
+        response = post(client, [hello("Ada"), hello("Bob")])
+
+    assert pointers(assert_problem(response, 400, "unknown_task")) == ["/tasks/1"]
+    assert stored() == 0
+
+
+@in_process
+def test_a_call_may_be_as_deep_in_a_batch_as_by_itself(client: Client) -> None:
+    def nested(levels: int) -> Any:
+        return json.loads("[" * levels + "]" * levels)
+
+    def call(levels: int) -> dict[str, Any]:
+        return {"task": "tests.tasks.give_back", "args": [nested(levels)]}
+
+    def alone(levels: int) -> Any:
+        return client.post("/tasks/", json.dumps(call(levels)), content_type="application/json")
+
+    # The call itself and its `args` are two of the 32 levels.
+    for levels, status in ((30, 202), (31, 400)):
+        assert alone(levels).status_code == post(client, [call(levels)]).status_code == status
+
+
+@in_process
+def test_a_row_is_the_same_whether_it_came_alone_or_in_a_batch(client: Client) -> None:
+    calls = [
+        {**hello("é\u2028"), "queue_name": "emails", "priority": -7},
+        {**hello("Ada"), "run_after": "2100-06-01T12:00:00.5+02:00"},
+        {"task": "service.tasks.add", "args": [1, 2, 3]},
+        {"task": "tests.tasks.echo", "kwargs": {"a": [1.5, None, {"b": 2**70}], "c": 1e300}},
+        {"task": "tests.tasks.tell_attempt"},
+    ]
+    for one in calls:
+        response = client.post("/tasks/", json.dumps(one), content_type="application/json")
+        assert response.status_code == 202, response.content
+    assert post(client, calls).status_code == 202
+
+    rows = list(DBTaskResult.objects.order_by("id").values())
+    for row in rows:
+        assert row.pop("id")
+        assert row.pop("enqueued_at")
+    by_path = sorted(rows, key=lambda row: (row["task_path"], str(row["args_kwargs"])))
+    assert by_path[0::2] == by_path[1::2]
+
+
+@in_process
+def test_ids_that_the_database_draws_are_the_backends_business(client: Client) -> None:
+    options = {"id_function": f"{__name__}.drawn_by_the_database"}
+    tasks = {"default": {**settings.TASKS["default"], "OPTIONS": options}}
+    with override_settings(TASKS=tasks):
+        tasks_told = post(client, [HELLO, HELLO]).json()["results"]
+        alone = client.post("/tasks/", json.dumps(HELLO), content_type="application/json").json()
+
+    rows = {str(key) for key in DBTaskResult.objects.values_list("pk", flat=True)}
+    assert {task["id"] for task in [*tasks_told, alone]} == rows
+    assert len(rows) == 3
+
+
 def test_whoever_may_not_enqueue_some_of_it_enqueues_none(service: LiveService) -> None:
     greeter = service.create_client("greeter", "--task=service.tasks.say_*")
     batch = {"tasks": [HELLO, {"task": "service.tasks.add", "args": [1]}]}
@@ -401,6 +496,78 @@ def test_a_replay_leaves_out_what_has_been_removed_since(client: Client) -> None
     assert replayed() == {"results": []}
 
 
+@in_process
+def test_a_replay_is_read_again_or_told_as_it_was(client: Client) -> None:
+    headers = {"Idempotency-Key": "one"}
+    with default_backend(FORGETFUL):
+        first = post(client, [hello("Ada"), hello("Bob")], headers).json()
+        again = post(client, [hello("Ada"), hello("Bob")], headers)
+
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert json.loads(b"".join(again.streaming_content)) == first
+
+
+@in_process
+def test_a_replay_while_the_store_is_down_is_a_503(client: Client) -> None:
+    headers = {"Idempotency-Key": "one"}
+    assert post(client, [HELLO] * 3, headers).status_code == 202
+
+    with patch.object(DatabaseAdapter, "pick", side_effect=OperationalError("gone")):
+        response = post(client, [HELLO] * 3, headers)
+    assert_problem(response, 503, "store_unavailable")
+    assert response.headers["Retry-After"]
+
+
+@in_process
+def test_a_replay_that_breaks_off_is_no_json_and_told_to_the_logs(
+    client: Client, caplog: Any
+) -> None:
+    headers = {"Idempotency-Key": "one"}
+    assert post(client, [HELLO] * 3, headers).status_code == 202
+    real = DatabaseAdapter.pick
+
+    def break_off(adapter: Any, identifiers: Any) -> Any:
+        yield next(real(adapter, identifiers))
+        raise OperationalError("gone")
+
+    with patch.object(DatabaseAdapter, "pick", break_off):
+        response = post(client, [HELLO] * 3, headers)
+        sent = []
+        with pytest.raises(OperationalError):
+            sent.extend(response.streaming_content)
+    assert response.status_code == 202
+    assert not b"".join(sent).endswith(b"]}")
+    assert "/tasks/batch/: the store is unavailable: gone" in caplog.text
+
+
+@in_process
+def test_whoever_waits_for_the_first_checks_its_batch_once(client: Client) -> None:
+    headers = {"Idempotency-Key": "one"}
+    real = idempotency._refuse_to_wait_in_the_database
+    checked: list[Any] = []
+    tries: list[Any] = []
+
+    def refuse_twice(request: Any) -> None:
+        tries.append(None)
+        if len(tries) < 3:
+            raise idempotency._AnotherIsFirst
+        real(request)
+
+    def note(item: Any, caller: Any) -> Any:
+        checked.append(item)
+        return from_json(item, caller)
+
+    from_json = Call.from_json
+    with (
+        patch.object(idempotency, "_refuse_to_wait_in_the_database", refuse_twice),
+        patch.object(Call, "from_json", note),
+    ):
+        assert post(client, [HELLO] * 5, headers).status_code == 202
+
+    assert len(tries) == 3
+    assert len(checked) == 5
+
+
 def test_of_many_batches_at_once_under_one_key_one_is_enqueued(service: LiveService) -> None:
     threads = 16
     barrier = threading.Barrier(threads)
@@ -436,6 +603,23 @@ def test_a_batch_of_n_counts_n(client: Client, tasks_client: models.Client) -> N
     assert stored() == 7
     assert remaining(post(client, [HELLO])) == "1"
     assert stored() == 8
+    cache.clear()
+
+
+@in_process
+def test_a_batch_that_no_window_has_room_for_is_no_matter_of_waiting(
+    client: Client, tasks_client: models.Client
+) -> None:
+    cache.clear()
+    models.Client.objects.update(rate="3/day")
+
+    refused = post(client, [HELLO] * 4)
+    problem = assert_problem(refused, 400, "invalid_request")
+    assert [(fault["pointer"], fault["code"]) for fault in problem["errors"]] == [
+        ("/tasks", "over_rate")
+    ]
+    assert "Retry-After" not in refused.headers
+    assert post(client, [HELLO] * 2).status_code == 202
     cache.clear()
 
 

@@ -227,6 +227,18 @@ def test_a_retry_that_is_sent_twice_enqueues_once(client: Client) -> None:
 
 
 @in_process
+def test_a_retry_is_replayed_when_the_old_task_is_gone(client: Client) -> None:
+    old = finished(client)
+    first = retry(client, old, "one")
+    DBTaskResult.objects.filter(pk=old["id"]).delete()
+    again = retry(client, old, "one")
+
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert_problem(retry(client, old, "two"), 404, "not_found")
+
+
+@in_process
 def test_a_refused_retry_does_not_use_its_key_up(client: Client) -> None:
     task = enqueue(client)
     assert_problem(retry(client, task, "one"), 409, "not_finished")
