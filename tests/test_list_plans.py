@@ -21,16 +21,34 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Few enough to be stored quickly, enough for a scan of the table to cost more than an index.
 TASKS = 4_000
+TABLE = DBTaskResult._meta.db_table
 PRIMARY_KEY = {"sqlite": "sqlite_autoindex_", "postgresql": "_pkey"}
 READ_ANOTHER_WAY = ("Seq Scan", "Sort", "Bitmap", "SCAN ", "TEMP B-TREE")
 
 
 @pytest.fixture(params=["no statistics", "statistics", "statistics of other times"])
-def client(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Client]:
+def statistics(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """What the planner knows; nothing else tells it meanwhile."""
+    if connection.vendor == "sqlite":
+        yield request.param
+        if request.param != "no statistics":
+            execute("DELETE FROM sqlite_stat1")
+            # Which has read them.
+            connection.close()
+        return
+    # Those of earlier tests outlive their rows.
+    execute("DELETE FROM pg_statistic WHERE starelid = %s::regclass", [TABLE])
+    execute(f"ALTER TABLE {TABLE} SET (autovacuum_enabled = false)")
+    yield request.param
+    execute(f"ALTER TABLE {TABLE} RESET (autovacuum_enabled)")
+
+
+@pytest.fixture
+def client(statistics: str) -> Client:
     """
     A client with tasks that are all SUCCESSFUL but the five oldest, FAILED, and the ten newest, READY.
 
-    Those of other times are from when all were READY.
+    Statistics of other times are from when all were READY.
     """
     client = owners_client()
     rows = [
@@ -43,18 +61,14 @@ def client(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[C
         for number in range(TASKS)
     ]
     DBTaskResult.objects.bulk_create(rows, batch_size=500)
-    if request.param == "statistics of other times":
+    if statistics == "statistics of other times":
         execute("ANALYZE")
     ids = [one.id for one in rows]
     DBTaskResult.objects.filter(id__lt=ids[-10]).update(status="SUCCESSFUL")
     DBTaskResult.objects.filter(id__lt=ids[5]).update(status="FAILED")
-    if request.param == "statistics":
+    if statistics == "statistics":
         execute("ANALYZE")
-    yield client
-    if connection.vendor == "sqlite" and request.param != "no statistics":
-        execute("DELETE FROM sqlite_stat1")
-        # Which has read them.
-        connection.close()
+    return client
 
 
 def execute(statement: str, params: Any = None) -> list[Any]:
@@ -108,14 +122,16 @@ def test_a_page_is_read_by_one_index_in_its_order(
         assert_reads_by(plan(statement), index or PRIMARY_KEY[connection.vendor])
 
 
-def test_a_claim_is_read_by_the_tables_own_index(client: Client) -> None:
+def test_a_claim_is_read_by_the_tables_own_index(client: Client, statistics: str) -> None:
     for queues in (["*"], ["default", "emails"], ["emails"]):
         kind = import_string(TRANSITIONS[connection.vendor])
         claim = kind("default", "worker", ready_tasks("default", queues, []))
 
         found = plan(claim._look, claim._look_params)
-        assert "tasks_db_new_ordering_idx" in found
         assert "tasks_api_" not in found
+        if (connection.vendor, statistics) != ("postgresql", "no statistics"):
+            # Knowing nothing, PostgreSQL may take another of the table's own.
+            assert "tasks_db_new_ordering_idx" in found, found
 
 
 def test_a_task_is_read_by_its_key(client: Client) -> None:
