@@ -157,6 +157,17 @@ def client(tasks_client: models.Client) -> Client:
     return Client(headers=bearer(issue(tasks_client).text))
 
 
+@pytest.fixture
+def admin(transactional_db: None) -> Iterator[Client]:
+    """Django's test client with the key of an administrator, which this process remembers."""
+    administrator = models.Client.objects.create(name="admin", scopes=["admin"])
+    client = Client(headers=bearer(issue(administrator).text))
+    assert client.get("/client/").status_code == 200
+    last_uses.wait(DEADLINE)
+    yield client
+    last_uses.wait(DEADLINE)
+
+
 @pytest.fixture(autouse=True)
 def no_remembered_key() -> None:
     """A database that is empty again knows none of the keys that this process has seen."""

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult, get_date_max
+from django_tasks_db.models import DBTaskResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +25,7 @@ from tasks_api.clients.ownership import on_behalf_of
 from tasks_api.ids import PROJECT, task_id
 from tasks_api.results.listing import page_of
 from tests.live_service import DEADLINE, LiveService, bearer
+from tests.rows import task_row
 from tests.tasks import echo, has_a_queue_and_a_priority
 from tests.test_hostile_bodies import assert_problem
 
@@ -64,17 +65,8 @@ def admin(transactional_db: None) -> Iterator[Client]:
 def row(number: int, *, owner: int = OWNER, **columns: Any) -> DBTaskResult:
     """Give the row of a task that was enqueued `number` milliseconds after noon."""
     milliseconds = int(NOON.timestamp() * 1000) + number
-    return DBTaskResult(
-        id=columns.pop("id", None) or task_id(owner, milliseconds, columns.pop("random", 0)),
-        **{
-            "args_kwargs": {"args": [number], "kwargs": {}},
-            "task_path": "tests.tasks.echo",
-            "queue_name": "default",
-            "backend_name": "default",
-            "run_after": get_date_max(),
-            **columns,
-        },
-    )
+    key = task_id(owner, milliseconds, columns.pop("random", 0))
+    return task_row(**{"id": key, "args_kwargs": {"args": [number], "kwargs": {}}, **columns})
 
 
 def store(*rows: DBTaskResult) -> None:

@@ -17,7 +17,7 @@ from django.db import connection, connections, transaction
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult, get_date_max
+from django_tasks_db.models import DBTaskResult
 
 from tasks_api.backends import clock
 from tasks_api.conf import tasks_api_settings
@@ -26,6 +26,7 @@ from tasks_api.models import IdempotencyRecord, TaskOwner, Worker
 from tasks_api.retention import pruning
 from tasks_api.retention.pruning import LARGEST_BATCH, SMALLEST_BATCH, prune
 from tests.live_service import DEADLINE
+from tests.rows import task_row
 from tests.test_hostile_bodies import assert_problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,21 +43,7 @@ def ago(days: float) -> datetime:
 
 
 def store(*, number: int = 1, **columns: Any) -> list[str]:
-    rows = [
-        DBTaskResult(
-            id=new_task_id(),
-            **{
-                "args_kwargs": {"args": [], "kwargs": {}},
-                "task_path": "tests.tasks.echo",
-                "queue_name": "default",
-                "backend_name": "default",
-                "run_after": get_date_max(),
-                "status": "SUCCESSFUL",
-                **columns,
-            },
-        )
-        for _ in range(number)
-    ]
+    rows = [task_row(**{"status": "SUCCESSFUL", **columns}) for _ in range(number)]
     DBTaskResult.objects.bulk_create(rows)
     return [str(row.pk) for row in rows]
 

@@ -14,19 +14,16 @@ from django.db import OperationalError, connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult, get_date_max
+from django_tasks_db.models import DBTaskResult
 
-from tasks_api import models
 from tasks_api.backends.database import DatabaseAdapter
-from tasks_api.clients.keys import issue
-from tasks_api.clients.last_use import last_uses
-from tasks_api.ids import new_task_id
 from tasks_api.monitoring import shared
 from tasks_api.monitoring.queues import forget_figures, queues
 from tasks_api.monitoring.shared import Shared
 from tests.backends import KEEPING
 from tests.conftest import StartService
 from tests.live_service import DEADLINE, bearer, wait_until
+from tests.rows import task_row
 from tests.test_hostile_bodies import assert_problem
 
 EMPTY = {"ready": 0, "deferred": 0, "running": 0, "oldest_ready_age_seconds": None}
@@ -35,33 +32,9 @@ DATABASE = settings.TASKS["default"]
 in_process = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def admin(transactional_db: None) -> Iterator[Client]:
-    """Django's test client with the key of an administrator, which this process remembers."""
-    administrator = models.Client.objects.create(name="admin", scopes=["admin"])
-    client = Client(headers=bearer(issue(administrator).text))
-    assert client.get("/client/").status_code == 200
-    last_uses.wait(DEADLINE)
-    yield client
-    last_uses.wait(DEADLINE)
-
-
 def store(*, number: int = 1, age: float = 0, **columns: Any) -> None:
     """Store tasks as they were `age` seconds after they were enqueued."""
-    rows = [
-        DBTaskResult(
-            id=new_task_id(),
-            **{
-                "args_kwargs": {"args": [], "kwargs": {}},
-                "task_path": "tests.tasks.echo",
-                "queue_name": "default",
-                "backend_name": "default",
-                "run_after": get_date_max(),
-                **columns,
-            },
-        )
-        for _ in range(number)
-    ]
+    rows = [task_row(**columns) for _ in range(number)]
     DBTaskResult.objects.bulk_create(rows)
     enqueued_at = timezone.now() - timedelta(seconds=age)
     DBTaskResult.objects.filter(pk__in=[row.pk for row in rows]).update(enqueued_at=enqueued_at)

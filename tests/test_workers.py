@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,26 +12,12 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tasks_api import models
-from tasks_api.clients.keys import issue
-from tasks_api.clients.last_use import last_uses
 from tasks_api.ids import new_task_id
 from tasks_api.models import Worker
 from tests.conftest import StartService
-from tests.live_service import DEADLINE, bearer, wait_until
+from tests.live_service import bearer, wait_until
 
 in_process = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def admin(transactional_db: None) -> Iterator[Client]:
-    """Django's test client with the key of an administrator, which this process remembers."""
-    administrator = models.Client.objects.create(name="admin", scopes=["admin"])
-    client = Client(headers=bearer(issue(administrator).text))
-    assert client.get("/client/").status_code == 200
-    last_uses.wait(DEADLINE)
-    yield client
-    last_uses.wait(DEADLINE)
 
 
 def register(worker_id: str, *, unseen_for: float = 0, **columns: Any) -> None:

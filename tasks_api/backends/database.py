@@ -250,7 +250,7 @@ def _announce_finished(row: "DBTaskResult[..., Any]") -> None:
         result = row.task_result
         task_finished.send(type(result.task.get_backend()), task_result=result)
     except Exception:
-        logger.exception("A receiver of task_finished failed for the cancelled task %s", row.pk)
+        logger.exception("The end of the cancelled task %s was not told to all receivers", row.pk)
 
 
 def _key_of(identifier: str) -> UUID | None:
