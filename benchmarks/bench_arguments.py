@@ -14,7 +14,7 @@ from django.conf import settings
 from django.tasks import Task, task
 from pydantic import BaseModel
 
-from tasks_api.calls.arguments import Arguments
+from tasks_api.arguments import Arguments
 
 ROUNDS = 15
 CALLS = 5_000

@@ -157,7 +157,9 @@ CSRF_TRUSTED_ORIGINS = (
 )
 
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
-SPECTACULAR_SETTINGS = {"DEFAULT_GENERATOR_CLASS": "tasks_api.http.schema.SchemaGenerator"}
+SPECTACULAR_SETTINGS = {
+    "DEFAULT_GENERATOR_CLASS": "tasks_api.http.openapi.document.SchemaGenerator"
+}
 
 # Logs.
 

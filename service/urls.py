@@ -3,6 +3,6 @@ from django.urls import include, path
 
 urlpatterns = [path("admin/", admin.site.urls), path("", include("tasks_api.urls"))]
 
-handler400 = "tasks_api.http.errors.bad_request"
-handler404 = "tasks_api.http.errors.not_found"
-handler500 = "tasks_api.http.errors.internal_error"
+handler400 = "tasks_api.http.protocol.django_handlers.bad_request"
+handler404 = "tasks_api.http.protocol.django_handlers.not_found"
+handler500 = "tasks_api.http.protocol.django_handlers.internal_error"

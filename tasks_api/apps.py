@@ -11,7 +11,7 @@ class TasksApiConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks_api import checks  # noqa: F401, PLC0415 -- registers them
-        from tasks_api.backends.indexes import ensure_indexes  # noqa: PLC0415
+        from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ from django.tasks.exceptions import InvalidTaskBackend
 from tasks_api.backends import adapter_for
 from tasks_api.calls.registry import registry
 from tasks_api.conf import tasks_api_settings
-from tasks_api.http.authentication import KeyAuthentication, authentication_classes
+from tasks_api.http.access.authentication import KeyAuthentication, authentication_classes
 from tasks_api.models import Client
 
 MAX_RETENTION_DAYS = 36_500

@@ -39,7 +39,9 @@ class TasksApiSettings:
     public_url: str = ""
     max_body_bytes: int = 1024 * 1024
     max_depth: int = 32
-    authentication_classes: tuple[str, ...] = ("tasks_api.http.authentication.KeyAuthentication",)
+    authentication_classes: tuple[str, ...] = (
+        "tasks_api.http.access.authentication.KeyAuthentication",
+    )
     client_of: str = ""
     remember_keys_seconds: int = 5
     public_catalogue: bool = False

@@ -1,7 +1,7 @@
 """
 The tree of problems that an answer can report, in the terms of RFC 9457.
 
-A problem is raised where it is found and rendered in one place, `tasks_api.http.handler`. The class
+A problem is raised where it is found and rendered in one place, `tasks_api.http.protocol.problem_json`. The class
 docstring is the default `detail` and the text on the page that explains the codes.
 """
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from tasks_api.http.client import ClientView
-from tasks_api.http.documents import OpenAPIJSON, OpenAPIYAML, ProblemsPage, SwaggerUI
-from tasks_api.http.health import Livez, Readyz
-from tasks_api.http.queues import QueueViewSet
-from tasks_api.http.resource import Resource
-from tasks_api.http.root import NoResource, Root
-from tasks_api.http.task_types import TaskTypeViewSet
-from tasks_api.http.tasks import TaskViewSet
-from tasks_api.http.workers import WorkerViewSet
+from tasks_api.http.views.client import ClientView
+from tasks_api.http.views.documents import OpenAPIJSON, OpenAPIYAML, ProblemsPage, SwaggerUI
+from tasks_api.http.views.health import Livez, Readyz
+from tasks_api.http.views.queues import QueueViewSet
+from tasks_api.http.views.resource import Resource
+from tasks_api.http.views.root import NoResource, Root
+from tasks_api.http.views.task_types import TaskTypeViewSet
+from tasks_api.http.views.tasks import TaskViewSet
+from tasks_api.http.views.workers import WorkerViewSet
 
 app_name = "tasks_api"
 

@@ -66,7 +66,7 @@ def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:
         (kind.__module__, kind.__name__) == ("django_tasks_db.backend", "DatabaseBackend")
         for kind in type(backend).__mro__
     ):
-        from tasks_api.backends.database import DatabaseAdapter  # noqa: PLC0415
+        from tasks_api.backends.database.adapter import DatabaseAdapter  # noqa: PLC0415
 
         return DatabaseAdapter
     return Adapter

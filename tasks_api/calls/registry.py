@@ -19,7 +19,7 @@ from django.core.signals import setting_changed
 from django.tasks import Task
 from django.utils.module_loading import module_has_submodule
 
-from tasks_api.calls.arguments import Arguments, UnservableSignature
+from tasks_api.arguments import Arguments, UnservableSignature
 from tasks_api.conf import tasks_api_settings
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from tasks_api.http import request_id
+from tasks_api.http.protocol import request_id
 from tasks_api.logs import current_request_id
 
 

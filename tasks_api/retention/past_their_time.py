@@ -10,7 +10,7 @@ from django.tasks import TaskResultStatus
 from django.tasks.exceptions import InvalidTaskBackend
 
 from tasks_api.backends import Adapter, adapter_for, adapters
-from tasks_api.backends.clock import database_now
+from tasks_api.backends.database.clock import database_now
 from tasks_api.calls.idempotency import LIFETIME
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import IdempotencyRecord, TaskOwner, Worker

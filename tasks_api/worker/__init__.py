@@ -1,10 +1,7 @@
 """
-What we add around django-tasks-db's worker, from the command down to the database.
+What we add around django-tasks-db's worker.
 
-The parent, which takes no part in the work: `supervisor` keeps the processes (`child`), `heart` tells
-the database who lives, `lost` ends the tasks of those who do not.
-
-A child: `process` runs tasks at the `pace` of the work, `claimed_task` gives each its verdict, as
-`outcomes` makes it storable; `claims` sees it through whatever happens to the `connection`, by the
-`transitions` of `postgresql` or `sqlite`.
+`parent` is the process that the command starts, which runs no task; `child` are the processes that do.
+Both write the `journal`, hold their `connection` through whatever happens to it, and may end the tasks
+of a worker that is `lost`.
 """

@@ -10,7 +10,7 @@ from django.tasks.signals import (
     task_started,
 )
 
-from tasks_api.worker.transitions import TaskRow
+from tasks_api.worker.task_row import TaskRow
 
 logger = logging.getLogger("tasks_api.worker")
 

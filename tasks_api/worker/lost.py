@@ -23,7 +23,7 @@ from tasks_api.conf import tasks_api_settings
 from tasks_api.exceptions import WorkerLost
 from tasks_api.models import Worker
 from tasks_api.worker import journal, outcomes
-from tasks_api.worker.transitions import TaskRow
+from tasks_api.worker.task_row import TaskRow
 
 logger = logging.getLogger("tasks_api.worker")
 

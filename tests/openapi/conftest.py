@@ -9,7 +9,7 @@ from tests.live_service import PROJECT, LiveService
 
 CORPUS = {
     "TASK_APPS": "tests.openapi.corpus",
-    "TASKS_API_TASKS": "tests.signatures_corpus.*,tests.signatures_corpus_of_strings.*",
+    "TASKS_API_TASKS": "tests.arguments.signatures_corpus.*,tests.arguments.signatures_corpus_of_strings.*",
 }
 """The environment of a service that takes calls of every signature."""
 

@@ -10,7 +10,7 @@ import pytest
 from django.tasks import Task
 from openapi_spec_validator import validate
 
-from tests import signatures_corpus, signatures_corpus_of_strings
+from tests.arguments import signatures_corpus, signatures_corpus_of_strings
 from tests.conftest import StartService
 from tests.live_service import PROJECT, LiveService
 from tests.openapi import tools
@@ -36,7 +36,9 @@ def test_every_signature_is_part_of_a_valid_document(corpus: dict[str, Any]) -> 
         for task in vars(module).values()
         if isinstance(task, Task)
     }
-    assert defined - set(mapping) == {"tests.signatures_corpus.with_required_keyword_self"}
+    assert defined - set(mapping) == {
+        "tests.arguments.signatures_corpus.with_required_keyword_self"
+    }
     assert set(mapping) <= defined
     assert len(set(mapping.values())) == len(mapping)
 
@@ -50,9 +52,12 @@ def test_the_system_check_tells_the_authors_what_a_hint_cannot_do(tmp_path: Path
             sys.executable, "-m", "service", "check", cwd=PROJECT, env=service.environment
         )
 
-    assert "(tasks_api.E001) The task tests.signatures_corpus.with_required_keyword_self " in told
     assert (
-        "(tasks_api.W002) The task tests.signatures_corpus.a_date: The hint of `value` is "
+        "(tasks_api.E001) The task tests.arguments.signatures_corpus.with_required_keyword_self "
+        in told
+    )
+    assert (
+        "(tasks_api.W002) The task tests.arguments.signatures_corpus.a_date: The hint of `value` is "
         "datetime.date, but the function receives the JSON string as it was sent." in told
     )
 

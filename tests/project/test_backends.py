@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.http.test_hostile_bodies import assert_problem as assert_problem_at_root
 from tests.live_project import LiveProject
 from tests.live_service import DEADLINE, PROJECT
 from tests.project.file_backend import FileBackend
-from tests.test_hostile_bodies import assert_problem as assert_problem_at_root
 
 TASKS = "tests.project.shop.tasks"
 

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.http.test_hostile_bodies import assert_problem
 from tests.live_project import LiveProject
 from tests.live_service import bearer
 from tests.project.conftest import StartProject
-from tests.test_hostile_bodies import assert_problem
 
 ADD = {"task": "tests.project.shop.tasks.add", "args": [1, 2]}
 

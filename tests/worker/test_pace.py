@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_api.worker import pace
-from tasks_api.worker.pace import Pace
+from tasks_api.worker.child import pace
+from tasks_api.worker.child.pace import Pace
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.db.models.functions import Now
 
-from tasks_api.worker.child import DONE
-from tasks_api.worker.heart import BEATS_UNTIL_LOST
+from tasks_api.worker.parent.heart import BEATS_UNTIL_LOST
+from tasks_api.worker.parent.place import DONE
 from tests.worker.conftest import Store, Workers, wait_until
 
 

@@ -17,15 +17,15 @@ from django_tasks_db.models import DBTaskResult
 
 from tasks_api.conf import tasks_api_settings
 from tasks_api.worker import journal
-from tasks_api.worker.child import DONE, RELOAD, REPLACE
-from tasks_api.worker.claims import TRANSITIONS, Superseded
+from tasks_api.worker.child.claims import TRANSITIONS, Superseded
+from tasks_api.worker.child.process import Options, WorkerProcess
+from tasks_api.worker.child.reloading import call_when_code_changes
+from tasks_api.worker.child.watch import end_with_parent, wait_for_go
 from tasks_api.worker.connection import keep_connection
-from tasks_api.worker.heart import Heart
-from tasks_api.worker.housekeeper import housekeeping
-from tasks_api.worker.process import Options, WorkerProcess
-from tasks_api.worker.reloading import call_when_code_changes
-from tasks_api.worker.supervisor import Supervisor
-from tasks_api.worker.watch import end_with_parent, wait_for_go
+from tasks_api.worker.parent.heart import Heart
+from tasks_api.worker.parent.housekeeper import housekeeping
+from tasks_api.worker.parent.place import DONE, RELOAD, REPLACE
+from tasks_api.worker.parent.supervisor import Supervisor
 
 
 def positive(value: str) -> int:

@@ -1,0 +1,179 @@
+"""JSON Schemas (2020-12) of what pydantic checks, in the form that generators of clients take."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from tasks_api.arguments.hints import children_of, core_schema_of
+from tasks_api.arguments.strictness import NoJSONForm
+
+_DEFINITIONS = "#/$defs/"
+_INT64 = range(-(2**63), 2**63)
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+# What Django's normalize_json() lets pass, and json.dumps() after it.
+# fmt: off
+_RETURNABLE = frozenset({
+    "any", "none", "bool", "int", "float", "str", "bytes", "literal", "enum", "list", "tuple",
+    "deque", "dict", "ordered-dict", "counter", "generator", "typed-dict", "typed-dict-field",
+    "named-tuple", "named-tuple-field", "default", "nullable", "union", "tagged-union",
+    "definitions", "definition-ref", "function-before", "function-after", "function-wrap",
+    "json-or-python", "never",
+})
+# fmt: on
+
+
+class PreciseSchema(GenerateJsonSchema):
+    """
+    Describes a schema with all that JSON Schema can say; definitions bear qualified names.
+
+    A definition is called as its class, `shop.orders.Order`, so that two classes of one bare name
+    stay apart.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ref_template=_DEFINITIONS + "{model}", **options)
+
+    def get_defs_ref(self, core_mode_ref: Any) -> Any:
+        """Name a definition; slashes for dots keep pydantic from cutting the module off."""
+        core_ref, mode = core_mode_ref
+        head, bracket, arguments = core_ref.partition("[")
+        # `shop.Page:940[shop.Order:941]` is Page_Order of the module `shop`.
+        arguments = re.sub(r"[\w.]+\.", "", bracket + arguments)
+        return super().get_defs_ref((head.replace(".", "/") + arguments, mode))
+
+    def normalize_name(self, name: str) -> str:
+        return re.sub(r"[^\w.-]+", "_", name.replace("/", "."), flags=re.ASCII).strip("_")
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave out titles that only repeat a member's name."""
+        return False
+
+    def emit_warning(self, kind: Any, detail: str) -> None:
+        """Say nothing: what cannot be described is described as anything."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        """Leave the default out: some generators would send it as if the client had."""
+        return self.generate_inner(schema["schema"])
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> dict[str, Any]:
+        """Call bytes a string: `format: binary` is an uploaded file to generators."""
+        described = super().bytes_schema(schema)
+        del described["format"]
+        return described
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> dict[str, Any]:
+        return {"type": "string", "format": "decimal"}
+
+    def int_schema(self, schema: core_schema.IntSchema) -> dict[str, Any]:
+        """Call an integer int64, so that clients take more than 32 bits; the server takes any."""
+        described = super().int_schema(schema)
+        if all(described[bound] in _INT64 for bound in _BOUNDS if bound in described):
+            described["format"] = "int64"
+        return described
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> dict[str, Any]:
+        described = super().model_schema(schema)
+        is_closed = schema.get("config", {}).get("extra_fields_behavior") == "forbid"
+        if is_closed and described.get("type") == "object":
+            described.setdefault("additionalProperties", False)
+        return described
+
+
+class PublishedSchema(PreciseSchema):
+    """Describes a tuple as a plain array: `prefixItems` and `items: false` break generators."""
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> dict[str, Any]:
+        return _plain_array(super().tuple_schema(schema))
+
+    def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> dict[str, Any]:
+        return _plain_array(super().named_tuple_schema(schema))
+
+
+def return_schema(hint: Any) -> dict[str, Any]:
+    """
+    Describe the JSON that a function's return value becomes when a backend stores it.
+
+    Raises:
+        NoJSONForm: the backend could not store a value of this hint.
+
+    """
+    schema = core_schema_of(hint)
+    if not _is_returnable(schema):
+        raise NoJSONForm
+    try:
+        described = PublishedSchema().generate(schema)
+    except Exception as error:
+        raise NoJSONForm from error
+    definitions = described.get("$defs", {})
+    # Unlike an argument's, an answer's object may gain members: never the same definition.
+    renamed = with_refs(described, lambda name: f"{_DEFINITIONS}{name}-Output")
+    if definitions:
+        renamed["$defs"] = {
+            f"{name}-Output": with_refs(definition, lambda name: f"{_DEFINITIONS}{name}-Output")
+            for name, definition in definitions.items()
+        }
+    return renamed
+
+
+def describe(
+    schemas: Mapping[str, CoreSchema],
+    required: frozenset[str],
+    extras: CoreSchema | None,
+    *,
+    generator: type[PreciseSchema],
+) -> dict[str, Any]:
+    """Describe an object of these members, `extras` being the schema of all others."""
+    return generator().generate(
+        core_schema.typed_dict_schema(
+            {
+                name: core_schema.typed_dict_field(schema, required=name in required)
+                for name, schema in schemas.items()
+            },
+            extra_behavior="forbid" if extras is None else "allow",
+            extras_schema=extras,
+        )
+    )
+
+
+def with_refs(schema: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
+    """
+    Return the schema without its `$defs`, each reference to one pointing where `place` says.
+
+    `with_refs(schema, lambda name: f"#/components/schemas/{name}")` moves them to components.
+    """
+    return {key: _with_refs(value, place) for key, value in schema.items() if key != "$defs"}
+
+
+def _with_refs(value: Any, place: Callable[[str], str]) -> Any:
+    match value:
+        case dict():
+            return {key: _with_refs(each, place) for key, each in value.items()}
+        case list():
+            return [_with_refs(each, place) for each in value]
+        case str() if value.startswith(_DEFINITIONS):
+            return place(value.removeprefix(_DEFINITIONS))
+        case _:
+            return value
+
+
+def _plain_array(described: dict[str, Any]) -> dict[str, Any]:
+    items = described.pop("prefixItems", None)
+    if items is not None:
+        alike = bool(items) and all(item == items[0] for item in items)
+        described["items"] = items[0] if alike else {}
+    if not isinstance(described.get("items"), dict):
+        described["items"] = {}
+    return described
+
+
+def _is_returnable(node: dict[str, Any]) -> bool:
+    kind = node.get("type", "")
+    if kind not in _RETURNABLE:
+        return False
+    if kind == "enum" and not issubclass(node["cls"], str | int | float):
+        return False
+    return all(map(_is_returnable, children_of(node)))

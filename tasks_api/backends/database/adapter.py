@@ -1,0 +1,293 @@
+"""
+The adapter for django-tasks-db, and the only module of the HTTP side that imports it.
+
+It reads the columns of a row, never its `task_result`: that imports the task's module, and so fails
+on a task that was renamed or removed.
+"""
+
+import logging
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.checks import CheckMessage, Error
+from django.db import connections, router
+from django.db.models import QuerySet
+from django.tasks import Task, TaskResultStatus
+from django.tasks.signals import task_enqueued, task_finished
+from django.utils import timezone
+from django_tasks_db.backend import DatabaseBackend, TaskResult
+from django_tasks_db.models import DBTaskResult, get_date_max
+
+from tasks_api.backends.base import (
+    Enqueueing,
+    Failure,
+    Position,
+    QueueFigures,
+    Selection,
+    StoredTask,
+    Stretch,
+)
+from tasks_api.backends.database.clock import database_now, knows_clock_of
+from tasks_api.backends.database.counting import figures_of
+from tasks_api.backends.database.keyset import Walk
+from tasks_api.backends.database.prepared import SelectByKey
+from tasks_api.backends.generic import Adapter
+from tasks_api.exceptions import TaskCancelled
+from tasks_api.ids import ids_belong_to, new_task_id, next_id_belongs_to
+from tasks_api.problems import Fault
+from tasks_api.timestamps import as_stored, aware
+
+logger = logging.getLogger("tasks_api.backends")
+
+MAX_QUEUE_NAME_LENGTH = DBTaskResult._meta.get_field("queue_name").max_length or 0
+
+_COLUMNS = (
+    "id",
+    "task_path",
+    "status",
+    "args_kwargs",
+    "queue_name",
+    "priority",
+    "run_after",
+    "backend_name",
+    "enqueued_at",
+    "started_at",
+    "finished_at",
+    "worker_ids",
+    "return_value",
+    "exception_class_path",
+    "traceback",
+)
+
+_select = SelectByKey(DBTaskResult, _COLUMNS)
+
+
+class DatabaseAdapter(Adapter):
+    """Reads the rows of django-tasks-db."""
+
+    lists = True
+
+    @property
+    def store(self) -> Hashable:
+        return DBTaskResult
+
+    @property
+    def ids_carry_owner(self) -> bool:
+        return getattr(self.backend, "id_function", None) is new_task_id
+
+    @property
+    def database(self) -> str | None:
+        return router.db_for_write(DBTaskResult)
+
+    @property
+    def is_observable(self) -> bool:
+        return knows_clock_of(router.db_for_write(DBTaskResult))
+
+    def refusals(
+        self,
+        task: "Task[..., Any]",
+        queue_name: str | None,
+        priority: int | None,
+        run_after: datetime | None,
+    ) -> list[Fault]:
+        faults = super().refusals(task, queue_name, priority, run_after)
+        takes_any_queue = not self.backend.queues
+        if takes_any_queue and len(queue_name or "") > MAX_QUEUE_NAME_LENGTH:
+            detail = f"Should have at most {MAX_QUEUE_NAME_LENGTH} characters."
+            faults.append(Fault("queue_name_too_long", detail, pointer="/queue_name"))
+        # This moment stands for "not deferred" in the column: the task would run at once.
+        if run_after is not None and as_stored(run_after) >= get_date_max():
+            detail = "Should lie before the year 9999."
+            faults.append(Fault("run_after_too_late", detail, pointer="/run_after"))
+        return faults
+
+    def enqueue(
+        self, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any], *, owner: int
+    ) -> StoredTask:
+        with next_id_belongs_to(owner):
+            return super().enqueue(task, args, kwargs, owner=owner)
+
+    def enqueue_together(
+        self, enqueueings: Sequence[Enqueueing], *, owner: int
+    ) -> Iterator[StoredTask]:
+        if type(self.backend) is not DatabaseBackend or not self.ids_carry_owner:
+            # A subclass may do more than store, and a database may draw the ids.
+            yield from super().enqueue_together(enqueueings, owner=owner)
+            return
+        with ids_belong_to(owner):
+            # Those of one millisecond are in no order yet, and lists are in the order of the ids.
+            keys = sorted(new_task_id() for _ in enqueueings)
+        rows = [
+            self._row(key, *enqueueing) for key, enqueueing in zip(keys, enqueueings, strict=True)
+        ]
+        DBTaskResult.objects.bulk_create(rows)
+        results = [_result(row, task) for row, (task, *_) in zip(rows, enqueueings, strict=True)]
+        for result in results:
+            task_enqueued.send(DatabaseBackend, task_result=result)
+            yield self.stored(result)
+
+    def _row(
+        self, key: UUID, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]
+    ) -> "DBTaskResult[..., Any]":
+        return DBTaskResult(
+            id=key,
+            args_kwargs={"args": args, "kwargs": kwargs},
+            priority=task.priority,
+            task_path=task.module_path,
+            queue_name=task.queue_name,
+            run_after=task.run_after or get_date_max(),
+            backend_name=self.backend.alias,
+        )
+
+    def cancel(self, identifier: str) -> StoredTask | None:
+        ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
+        # A worker's claim compares the status too, and either of the two is first.
+        cancelled = ours.filter(status=TaskResultStatus.READY).update(
+            status=TaskResultStatus.FAILED,
+            finished_at=timezone.now(),
+            exception_class_path=TaskCancelled.class_path(),
+            traceback=str(TaskCancelled()),
+        )
+        row = ours.first()
+        if cancelled and row is not None:
+            _announce_finished(row)
+        return None if row is None else _stored({name: getattr(row, name) for name in _COLUMNS})
+
+    def get(self, identifier: str) -> StoredTask | None:
+        key = _key_of(identifier)
+        if key is None:
+            return None
+        row = _select(key)
+        return None if row is None else _stored(row)
+
+    def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
+        if keys := [key for key in map(_key_of, identifiers) if key]:
+            walk = Walk.of(DBTaskResult.objects.all(), keys)
+            yield from map(_stored, walk.load(*_COLUMNS))
+
+    def walk(
+        self, selection: Selection, start: Position | None, *, owner: int, limit: int
+    ) -> Stretch:
+        rows = DBTaskResult.objects.all()
+        walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
+        reached = None if walk.reached is None else str(walk.reached)
+        return Stretch(map(_stored, walk.load(*_COLUMNS)), reached)
+
+    def count_queues(self) -> list[QueueFigures]:
+        rows = DBTaskResult.objects.using(self.database)
+        return figures_of(rows, undeferred=get_date_max())
+
+    def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
+        if not self.is_observable:
+            return None
+        rows = DBTaskResult.objects.using(self.database)
+        finished = rows.filter(finished_at__lt=as_stored(database_now(rows.db) - age))
+        # Told by what it is not, or SQLite would take the index of the status and sort all of them.
+        others = [status for status in TaskResultStatus.values if status not in statuses]
+        return finished.exclude(status__in=others)
+
+    def probe(self) -> None:
+        DBTaskResult.objects.exists()
+
+    def renew_connections(self, error: Exception) -> None:
+        """After an outage each idle connection of the pool would fail one request more."""
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        is_lost = not state or state.startswith(("08", "57P"))
+        pool = getattr(connections[DBTaskResult.objects.db], "pool", None)
+        # A pool that is merely busy keeps its connections, which work.
+        if pool is not None and is_lost and type(error.__cause__).__name__ != "PoolTimeout":
+            pool.drain()
+
+    def check(self) -> list[CheckMessage]:
+        messages: list[CheckMessage] = []
+        if any(len(queue) > MAX_QUEUE_NAME_LENGTH for queue in self.backend.queues):
+            messages.append(
+                Error(
+                    f"The task backend {self.backend.alias!r} has a queue whose name is too long.",
+                    hint=f"Give it at most {MAX_QUEUE_NAME_LENGTH} characters.",
+                    id="tasks_api.E007",
+                )
+            )
+        if self.ids_carry_owner:
+            return messages
+        return [
+            *messages,
+            Error(
+                f"The task backend {self.backend.alias!r} gives out ids that know no owner.",
+                hint=(
+                    f"Set TASKS[{self.backend.alias!r}]['OPTIONS']['id_function'] to "
+                    "'tasks_api.ids.new_task_id'."
+                ),
+                id="tasks_api.E002",
+            ),
+        ]
+
+
+def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResult[..., Any]":
+    """Put a task that was just stored into Django's terms, as the row's own property would."""
+    return TaskResult(
+        db_result=row,
+        task=task,
+        id=str(row.id),
+        status=TaskResultStatus.READY,
+        enqueued_at=row.enqueued_at,
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        args=row.args_kwargs["args"],
+        kwargs=row.args_kwargs["kwargs"],
+        backend=row.backend_name,
+        errors=[],
+        worker_ids=[],
+    )
+
+
+def _announce_finished(row: "DBTaskResult[..., Any]") -> None:
+    """Send `task_finished`; the row has its verdict, whatever a receiver or a removed code raises."""
+    try:
+        result = row.task_result
+        task_finished.send(type(result.task.get_backend()), task_result=result)
+    except Exception:
+        logger.exception("The end of the cancelled task %s was not told to all receivers", row.pk)
+
+
+def _key_of(identifier: str) -> UUID | None:
+    try:
+        key = UUID(identifier)
+    except ValueError:
+        return None
+    # A task has one URL: no other spelling of its id.
+    return key if str(key) == identifier else None
+
+
+def _stored(column: dict[str, Any]) -> StoredTask:
+    status = column["status"]
+    errors = []
+    if status == TaskResultStatus.FAILED:
+        errors.append(
+            Failure(
+                exception_class_path=column["exception_class_path"], traceback=column["traceback"]
+            )
+        )
+    started_at = aware(column["started_at"])
+    return StoredTask(
+        id=str(column["id"]),
+        task_path=column["task_path"],
+        status=status,
+        args=column["args_kwargs"]["args"],
+        kwargs=column["args_kwargs"]["kwargs"],
+        queue_name=column["queue_name"],
+        priority=column["priority"],
+        run_after=None if column["run_after"] == get_date_max() else aware(column["run_after"]),
+        backend=column["backend_name"],
+        enqueued_at=aware(column["enqueued_at"]),
+        started_at=started_at,
+        # The row keeps one moment for both, as the backend's own result does.
+        last_attempted_at=started_at,
+        finished_at=aware(column["finished_at"]),
+        worker_ids=column["worker_ids"],
+        return_value=column["return_value"] if status == TaskResultStatus.SUCCESSFUL else None,
+        errors=errors,
+    )

@@ -1,0 +1,169 @@
+"""
+Walking the rows of tasks by their ids, which hold the owner and the time.
+
+A walk reads ranges of indexes that end with the id: where a page lies in the list, and how many tasks
+there are around it, makes no difference to what it costs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Func, IntegerField, Q, QuerySet, TextField
+from django.db.models.functions import Cast, Coalesce
+from django.tasks import TaskResultStatus
+
+from tasks_api.backends.base import Position, Selection
+from tasks_api.backends.database.id_ranges import IdRange
+from tasks_api.ids import owner_of
+from tasks_api.timestamps import as_stored
+
+MAX_EXAMINED = 10_000
+"""How many rows of a range are looked at where no index knows a filter; there may be none to show."""
+
+MAX_LOADED_BYTES = 1024 * 1024
+"""How much of arguments, return values and tracebacks is loaded at a time, one row in any case."""
+
+
+class OctetLength(Func):
+    """How many bytes a text takes."""
+
+    function = "OCTET_LENGTH"
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # SQLite knows the function since 3.43 only.
+        template = "LENGTH(CAST(%(expressions)s AS BLOB))"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """
+    The rows that a walk found, nearest first, not loaded yet.
+
+    Attributes:
+        rows: all rows.
+        sizes: the ids of those that it found, and how many bytes each would load.
+        reached: the id to walk on from; None at the end of the list.
+        statuses: those that a row must have, found and loaded.
+
+    """
+
+    rows: QuerySet[Any]
+    sizes: list[tuple[UUID, int]]
+    reached: UUID | None
+    statuses: frozenset[str]
+
+    @classmethod
+    def of(cls, rows: QuerySet[Any], identifiers: list[UUID]) -> "Walk":
+        """Find the rows of these ids, in this order."""
+        sizes = dict(_sizes(rows.filter(pk__in=identifiers).order_by()))
+        found = [(key, sizes[key]) for key in identifiers if key in sizes]
+        return cls(rows, found, None, frozenset())
+
+    @classmethod
+    def along(
+        cls,
+        rows: QuerySet[Any],
+        selection: Selection,
+        start: Position | None,
+        *,
+        owner: int,
+        limit: int,
+    ) -> "Walk":
+        """Find an owner's rows from a position, or from the newest one."""
+        to_older = start is None or start.leads_to_older
+        ids = IdRange.of(owner, selection)
+        if start is not None:
+            ids = ids.beyond(start)
+        reached: UUID | None = None
+        if filters := _filters(selection):
+            reached = _examined(_stretches(rows, selection, ids, to_older=to_older), to_older)
+            if reached is not None:
+                ids = ids.beyond(Position(">=" if to_older else "<=", str(reached)))
+        found: dict[UUID, int] = {}
+        for stretch in _stretches(rows, selection, ids, to_older=to_older):
+            # A task that changes its status between two of them is in both.
+            found |= _sizes(stretch.filter(filters)[: limit + 1])
+        sizes = sorted(found.items(), reverse=to_older)
+        if len(sizes) > limit:
+            sizes = sizes[:limit]
+            reached = sizes[-1][0]
+        # Chance might give an id of another version the same beginning.
+        sizes = [(key, size) for key, size in sizes if owner_of(key) == owner]
+        return cls(rows, sizes, reached, frozenset(selection.statuses))
+
+    def load(self, *columns: str) -> Iterator[dict[str, Any]]:
+        """Load what was found and still belongs there, a bounded portion at a time."""
+        for keys in _portions(self.sizes):
+            rows = self.rows.filter(pk__in=keys).order_by().values("pk", *columns)
+            loaded = {row["pk"]: row for row in rows}
+            yield from (loaded[key] for key in keys if key in loaded and self._shows(loaded[key]))
+
+    def _shows(self, row: dict[str, Any]) -> bool:
+        # Nothing else that a list selects by changes.
+        return not self.statuses or row["status"] in self.statuses
+
+
+def _stretches(
+    rows: QuerySet[Any], selection: Selection, ids: IdRange, *, to_older: bool
+) -> Iterator[QuerySet[Any]]:
+    """
+    Give the ranges of an index that together hold what status and queue select, nearest first.
+
+    Statuses come in the order in which a task has them: one that goes on to the next is not missed.
+    """
+    every = TaskResultStatus.values
+    wanted = [status for status in every if status in (selection.statuses or every)]
+    queue_name = selection.queue_name
+    if queue_name is None and wanted == every:
+        found = [ids.among(rows)]
+    else:
+        found = [ids.among(rows, status=status, queue_name=queue_name) for status in wanted]
+    for stretch in found:
+        yield stretch.reverse() if to_older else stretch
+
+
+def _examined(stretches: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
+    """Say how far one may go in all of them at a bounded cost; None for as far as they go."""
+    ends = [
+        end
+        for stretch in stretches
+        for end in stretch.values_list("id", flat=True)[MAX_EXAMINED - 1 : MAX_EXAMINED]
+    ]
+    return (max if to_older else min)(ends, default=None)
+
+
+def _filters(selection: Selection) -> Q:
+    """Say what no range of an index does: falsy where there is nothing to say."""
+    wanted: dict[str, Any] = {
+        "task_path": selection.task_path,
+        "enqueued_at__gte": selection.enqueued_after and as_stored(selection.enqueued_after),
+        "enqueued_at__lt": selection.enqueued_before and as_stored(selection.enqueued_before),
+    }
+    return Q(**{lookup: value for lookup, value in wanted.items() if value is not None})
+
+
+def _sizes(rows: QuerySet[Any]) -> list[tuple[UUID, int]]:
+    """Say how many bytes each row takes of what may be as much as a client likes."""
+    size = (
+        OctetLength(Cast("args_kwargs", TextField()))
+        + Coalesce(OctetLength(Cast("return_value", TextField())), 0)
+        + OctetLength("traceback")
+    )
+    return list(rows.annotate(size=size).values_list("id", "size"))
+
+
+def _portions(sizes: list[tuple[UUID, int]]) -> Iterator[list[UUID]]:
+    portion: list[UUID] = []
+    total = 0
+    for key, size in sizes:
+        if portion and total + size > MAX_LOADED_BYTES:
+            yield portion
+            portion, total = [], 0
+        portion.append(key)
+        total += size
+    if portion:
+        yield portion

@@ -1,0 +1,1 @@
+"""Who may: authentication, scopes and rates."""

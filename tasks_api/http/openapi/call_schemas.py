@@ -1,0 +1,176 @@
+"""
+The request bodies of `POST /tasks/` as components of the OpenAPI document, one a task type.
+
+The forms are those that generators of clients can handle: a `oneOf` with a discriminator and an
+explicit mapping, names that are readable and unique, no titles (some take them for class names).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+from typing import Any
+
+from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
+
+from tasks_api.arguments.json_schemas import with_refs
+from tasks_api.backends import adapter_for
+from tasks_api.calls.registry import TaskType
+from tasks_api.http.openapi.portable_schemas import only_used, portable, without_endless_arrays
+
+type Schema = dict[str, Any]
+
+REFERENCE = "#/components/schemas/"
+SUFFIX = "Request"
+
+QUEUE_NAME: Schema = {
+    "type": "string",
+    "description": "The queue to put the task into, instead of its own.",
+}
+PRIORITY: Schema = {
+    "type": "integer",
+    "minimum": TASK_MIN_PRIORITY,
+    "maximum": TASK_MAX_PRIORITY,
+    "description": "A higher one runs earlier.",
+}
+RUN_AFTER: Schema = {
+    "type": "string",
+    "format": "date-time",
+    "description": "The earliest moment to run at; one that has passed means now.",
+}
+
+ANY_CALL: Schema = {
+    "type": "object",
+    "description": "The call of a task.",
+    "properties": {
+        "task": {"type": "string", "description": "The name of the task type."},
+        "args": {"type": "array", "items": {}},
+        "kwargs": {"type": "object", "additionalProperties": True},
+        "queue_name": QUEUE_NAME,
+        "priority": PRIORITY,
+        "run_after": RUN_AFTER,
+    },
+    "required": ["task"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class CallSchemas:
+    """
+    The calls of some task types.
+
+    Attributes:
+        body: the schema of a request body: any one of the calls.
+        components: the schemas that it refers to, by their names.
+        examples: a valid call of each task type, in the form of OpenAPI's `examples`.
+
+    """
+
+    body: Schema
+    components: dict[str, Schema]
+    examples: dict[str, Schema]
+
+    @classmethod
+    def of(cls, task_types: Collection[TaskType], *, reserved: Collection[str]) -> "CallSchemas":
+        """Describe the calls, with names of components other than the reserved ones."""
+        if not task_types:
+            return cls(body=ANY_CALL, components={}, examples={})
+        names = _names([task_type.name for task_type in task_types], SUFFIX, reserved)
+        definitions = only_used(
+            without_endless_arrays(_definitions_of(task_types)),
+            by=[task_type.arguments.schema for task_type in task_types],
+        )
+        # Generators name the type of the member `kwargs` after the component it is in.
+        members = [name + "Kwargs" for name in names.values()]
+        renamed = _names(definitions, "", [*reserved, *names.values(), *members])
+
+        def place(local: str) -> str:
+            return REFERENCE + renamed[local]
+
+        components = {
+            renamed[local]: portable(with_refs(schema, place))
+            for local, schema in definitions.items()
+        }
+        examples = {}
+        for task_type in task_types:
+            name = names[task_type.name]
+            arguments = portable(with_refs(task_type.arguments.schema, place))
+            components[name] = _call_schema(task_type, arguments)
+            if task_type.arguments.example is not None:
+                examples[name.removesuffix(SUFFIX)] = {
+                    "summary": f"Enqueue {task_type.name}",
+                    "value": {"task": task_type.name, **task_type.arguments.example},
+                }
+        return cls(body=_one_of(names), components=components, examples=examples)
+
+
+def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": task_type.description or f"The call of `{task_type.name}`.",
+        "properties": {
+            "task": {"type": "string", "const": task_type.name},
+            **arguments.get("properties", {}),
+            **_members_for(task_type.task.backend),
+        },
+        "required": ["task", *arguments.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _members_for(backend_alias: str) -> dict[str, Schema]:
+    """Describe where and when a task can run: only what its backend takes."""
+    backend = adapter_for(backend_alias).backend
+    members = {"queue_name": QUEUE_NAME}
+    if backend.queues:
+        members["queue_name"] = {**QUEUE_NAME, "enum": sorted(backend.queues)}
+    if backend.supports_priority:
+        members["priority"] = PRIORITY
+    if backend.supports_defer:
+        members["run_after"] = RUN_AFTER
+    return members
+
+
+def _one_of(names: Mapping[str, str]) -> Schema:
+    return {
+        "oneOf": [{"$ref": REFERENCE + name} for name in names.values()],
+        "discriminator": {
+            "propertyName": "task",
+            "mapping": {task: REFERENCE + name for task, name in names.items()},
+        },
+    }
+
+
+def _names(paths: Collection[str], suffix: str, reserved: Collection[str]) -> dict[str, str]:
+    """
+    Name the components: `SayHelloRequest`, with the path in front where two would be the same.
+
+    Two are the same that differ by case alone: generators write names in cases of their own.
+    """
+    short = {path: _pascal_case(path.rpartition(".")[2]) for path in paths}
+    times = Counter(name.casefold() for name in short.values())
+    taken = {name.casefold() for name in reserved}
+    names = {}
+    for path, own in sorted(short.items()):
+        whole = _pascal_case(path)
+        first = [own + suffix] if times[own.casefold()] == 1 else []
+        numbered = (f"{whole}{number}{suffix}" for number in count(2))
+        candidates = chain(first, [whole + suffix], numbered)
+        names[path] = next(name for name in candidates if name.casefold() not in taken)
+        taken.add(names[path].casefold())
+    return names
+
+
+def _definitions_of(task_types: Collection[TaskType]) -> dict[str, Schema]:
+    """Collect the types that signatures refer to, by their qualified names."""
+    return {
+        local: schema
+        for task_type in task_types
+        for local, schema in task_type.arguments.schema.get("$defs", {}).items()
+    }
+
+
+def _pascal_case(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in re.split("[^0-9A-Za-z]+", name))

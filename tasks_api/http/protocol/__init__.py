@@ -1,0 +1,1 @@
+"""HTTP itself: how requests are read and answers written, whatever the resource."""

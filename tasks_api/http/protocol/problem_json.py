@@ -1,0 +1,134 @@
+"""From whatever was raised to the one form of an error: `application/problem+json` (RFC 9457)."""
+
+import json
+import logging
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from pydantic import Field
+from rest_framework import exceptions as drf
+
+from tasks_api.backends import adapters
+from tasks_api.http.protocol import request_id
+from tasks_api.problems import (
+    Fault,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    StoreUnavailable,
+)
+
+logger = logging.getLogger("tasks_api.http")
+
+RETRY_AFTER_SECONDS = "5"
+UNDEFINED_TABLE = "42P01"
+"""What PostgreSQL says before the migrations have run; SQLite says that it is not operational."""
+
+
+class FaultRepresentation(TypedDict):
+    """One culprit within a request."""
+
+    code: Annotated[str, Field(examples=["int_type"])]
+    detail: str
+    pointer: NotRequired[
+        Annotated[str, Field(description="A JSON pointer (RFC 6901) into the body.")]
+    ]
+    parameter: NotRequired[Annotated[str, Field(description="The name of a query parameter.")]]
+    header: NotRequired[Annotated[str, Field(description="The name of a header.")]]
+
+
+class ProblemRepresentation(TypedDict):
+    """Why a request was not served, in the form of RFC 9457."""
+
+    type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+    title: str
+    status: int
+    code: Annotated[str, Field(description="What programs look at.", examples=["unknown_task"])]
+    detail: str
+    request_id: str
+    errors: NotRequired[list[FaultRepresentation]]
+
+
+def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """Render a problem."""
+    body: ProblemRepresentation = {
+        "type": f"{reverse('tasks_api:problems')}#{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "request_id": request_id.identify(request),
+    }
+    if problem.faults:
+        body["errors"] = [_represent_fault(fault) for fault in problem.faults]
+    # ASCII: a pointer may name a member whose name no encoding could spell.
+    return HttpResponse(
+        json.dumps(body),
+        status=problem.status,
+        content_type="application/problem+json",
+        headers=problem.headers,
+    )
+
+
+def exception_handler(exception: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Answer what a view raised; DRF calls this for every exception."""
+    # DRF's request wraps Django's, which is what everything else here takes.
+    request = context["request"]._request
+    return problem_response(reported(exception, request), request)
+
+
+def reported(exception: Exception, request: HttpRequest) -> Problem:
+    """Return the problem that an exception is; one of the server's own is told to the logs."""
+    problem = _problem_of(exception)
+    if problem.status >= 500:
+        _report(exception, problem, request)
+    return problem
+
+
+def _problem_of(exception: Exception) -> Problem:
+    if isinstance(exception, OperationalError | InterfaceError):
+        for adapter in adapters():
+            adapter.renew_connections(exception)
+        exception = StoreUnavailable()
+    elif getattr(exception.__cause__, "sqlstate", None) == UNDEFINED_TABLE:
+        exception = StoreUnavailable()
+    if isinstance(exception, StoreUnavailable):
+        exception.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
+    if isinstance(exception, Problem):
+        return exception
+    kinds: list[tuple[type[Exception], type[Problem]]] = [
+        (Http404, NotFound),
+        (drf.MethodNotAllowed, MethodNotAllowed),
+        # What Django itself refuses: too many query parameters, a Host it does not serve.
+        (SuspiciousOperation, InvalidRequest),
+    ]
+    for kind, problem in kinds:
+        if isinstance(exception, kind):
+            return problem()
+    return InternalError()
+
+
+def _report(exception: Exception, problem: Problem, request: HttpRequest) -> None:
+    """Tell the logs, and whatever listens for Django's signal of a failed request."""
+    if isinstance(problem, InternalError):
+        logger.error("%s %s failed", request.method, request.path, exc_info=exception)
+        got_request_exception.send(sender=None, request=request)
+    elif isinstance(problem, StoreUnavailable):
+        reason = exception.__cause__ or exception
+        logger.error("%s %s: the store is unavailable: %s", request.method, request.path, reason)
+
+
+def _represent_fault(fault: Fault) -> FaultRepresentation:
+    culprit = {
+        "pointer": fault.pointer,
+        "parameter": fault.parameter,
+        "header": fault.header,
+    }
+    named = {key: name for key, name in culprit.items() if name is not None}
+    return {"code": fault.code, "detail": fault.detail, **named}  # type: ignore[typeddict-item]

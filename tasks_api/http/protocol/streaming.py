@@ -1,0 +1,40 @@
+"""Answers that are built while they are sent, a piece at a time: they may be as long as they like."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from rest_framework.request import Request
+
+from tasks_api.http.protocol.problem_json import reported
+from tasks_api.json_text import json_bytes
+
+
+def streamed(
+    results: Iterable[Mapping[str, Any]], request: Request, *, status: int
+) -> StreamingHttpResponse:
+    """
+    Answer with `{"results": […]}`, however many there are and however large they are together.
+
+    What reading the first one raises is raised here, and can still be answered. Later on the body is
+    cut off, which no client takes for a whole one.
+    """
+    remaining = iter(results)
+    first = next(remaining, None)
+    every = [] if first is None else chain([first], remaining)
+    pieces = _pieces(every, request)
+    return StreamingHttpResponse(pieces, status=status, content_type="application/json")
+
+
+def _pieces(results: Iterable[Mapping[str, Any]], request: Request) -> Iterator[bytes]:
+    separator = b""
+    yield b'{"results":['
+    try:
+        for result in results:
+            yield separator + json_bytes(result)
+            separator = b","
+    except Exception as error:
+        reported(error, request._request)
+        raise
+    yield b"]}"

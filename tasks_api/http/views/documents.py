@@ -1,0 +1,93 @@
+"""
+What explains the API: the OpenAPI document, Swagger UI, the page of problem codes.
+
+None of it needs the network: scripts and styles come from the installed packages.
+"""
+
+import json
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from rest_framework.request import Request
+
+from tasks_api.calls.catalogue import task_types_for
+from tasks_api.calls.registry import registry
+from tasks_api.conf import tasks_api_settings
+from tasks_api.http.access.authentication import find_caller
+from tasks_api.http.openapi.document import openapi_document, openapi_yaml
+from tasks_api.http.views.resource import AcceptAnything, Resource
+from tasks_api.problems import Problem
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # Swagger UI sets style attributes.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class Document(Resource):
+    """A resource that no client needs a method for: it is left out of the OpenAPI document."""
+
+    needs_client: ClassVar[bool] = False
+    schema = None
+    content_negotiation_class = AcceptAnything
+
+
+class OpenAPIYAML(Document):
+    """The OpenAPI document in YAML (RFC 9512)."""
+
+    def get(self, request: Request) -> HttpResponse:
+        content = openapi_yaml(_visible_task_types(request))
+        return HttpResponse(content, content_type="application/yaml")
+
+
+class OpenAPIJSON(Document):
+    """The OpenAPI document in JSON."""
+
+    def get(self, request: Request) -> HttpResponse:
+        document = openapi_document(_visible_task_types(request))
+        return HttpResponse(json.dumps(document), content_type="application/json")
+
+
+class SwaggerUI(Document):
+    """The OpenAPI document as a page to read and to try out."""
+
+    def get(self, request: Request) -> HttpResponse:
+        return _page(request, "tasks_api/swagger_ui.html", {})
+
+
+class ProblemsPage(Document):
+    """Every problem code explained; `type` of each problem points here."""
+
+    def get(self, request: Request) -> HttpResponse:
+        kinds = sorted(Problem.every_kind(), key=lambda kind: (kind.status, kind.code))
+        return _page(request, "tasks_api/problems.html", {"kinds": kinds})
+
+
+def _page(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:
+    response = render(request._request, template, context)
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
+
+
+def _visible_task_types(request: Request) -> tuple[str, ...]:
+    """
+    Name the task types that the reader may know of.
+
+    Raises:
+        NotAuthenticated: 401, there is a key and it is not valid.
+
+    """
+    caller = find_caller(request)
+    if caller is not None:
+        return tuple(task_type.name for task_type in task_types_for(caller))
+    return tuple(registry.task_types) if tasks_api_settings().public_catalogue else ()

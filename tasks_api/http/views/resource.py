@@ -1,0 +1,230 @@
+"""What every resource has in common: JSON in and out, problems, a checked host, honest headers."""
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import DisallowedHost
+from django.db import connections, transaction
+from django.http.request import MediaType
+from django.utils.cache import patch_vary_headers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks_api.clients.caller import Caller
+from tasks_api.http.access.authentication import authentication_classes, require_caller
+from tasks_api.http.access.permissions import require_scope
+from tasks_api.http.access.rates import Allowance, spend
+from tasks_api.http.openapi.document import OperationSchema
+from tasks_api.http.protocol import request_id
+from tasks_api.http.protocol.problem_json import exception_handler
+from tasks_api.json_text import json_bytes
+from tasks_api.problems import Fault, InvalidRequest, MethodNotAllowed, NotAcceptable, Throttled
+
+
+class JSONRenderer(BaseRenderer):
+    """Writes compact JSON in UTF-8."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Any = None,
+    ) -> bytes:
+        return b"" if data is None else json_bytes(data)
+
+
+class LeaveBody(BaseParser):
+    """
+    Parses nothing: bodies are read by `strict_json`, and only once it is known who sent them.
+
+    DRF asks a parser when a session's CSRF token is looked for; that must be in its header.
+    """
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return {}
+
+
+class AcceptJSON(BaseContentNegotiation):
+    """Takes every `Accept` that does not rule JSON out."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        if not self._admits_json(request.headers.get("Accept", "*/*")):
+            raise NotAcceptable
+        return renderers[0], JSONRenderer.media_type
+
+    @staticmethod
+    def _admits_json(accept: str) -> bool:
+        """Tell by the most specific range that matches; parameters such as a charset do not count."""
+        ranges = [MediaType(text.strip()) for text in accept.split(",") if text.strip()]
+        for main, sub in (("application", "json"), ("application", "*"), ("*", "*")):
+            qualities = [
+                one.quality for one in ranges if (one.main_type, one.sub_type) == (main, sub)
+            ]
+            if qualities:
+                return max(qualities) > 0
+        return not ranges
+
+
+class AcceptAnything(AcceptJSON):
+    """Answers with the one form that there is, whatever `Accept` says (RFC 9110, 12.4.1)."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class Resource(APIView):
+    """
+    The base of every view, free of the project's own defaults for DRF.
+
+    Attributes:
+        checks_host: whether the request's `Host` must be one of `ALLOWED_HOSTS`.
+        needs_client: whether only clients are served, each with the scope of the operation.
+        caller: the client that sent the request, where one is needed.
+        allowance: what is left of that client's rate, where it has one.
+
+    """
+
+    checks_host: ClassVar[bool] = True
+    needs_client: ClassVar[bool] = True
+    caller: Caller
+    allowance: Allowance | None = None
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    parser_classes = (LeaveBody,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AcceptJSON
+    versioning_class = None
+    schema: Any = OperationSchema()
+
+    @classmethod
+    def as_view(cls, *args: Any, **kwargs: Any) -> Any:
+        # A task must be stored when its 202 goes out, ATOMIC_REQUESTS or not.
+        view = super().as_view(*args, **kwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        request_id.identify(request._request)
+        if self.checks_host:
+            _check_host(request)
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed
+        super().initial(request, *args, **kwargs)
+        self._refuse_unknown_parameters(request)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [kind() for kind in authentication_classes()]
+
+    def perform_authentication(self, request: Request) -> None:
+        if self.needs_client and request.method != "OPTIONS":
+            self.caller = require_caller(request)
+
+    def check_permissions(self, request: Request) -> None:
+        if self.needs_client and request.method != "OPTIONS":
+            # Counted before it is judged: every answer to a limited client says what is left.
+            self._count(spend(self.caller))
+            # A method without an operation fails here: nothing is served by mistake.
+            operation = getattr(self, str(request.method).lower()).operation
+            if operation.scope is not None:
+                require_scope(self.caller, operation.scope)
+
+    def spend_more(self, number: int, *, pointer: str) -> None:
+        """
+        Count so many requests beyond the one that every request counts as: all of them, or none.
+
+        Raises:
+            InvalidRequest: 400, the client's rate allows for so many at no time.
+            Throttled: 429, its rate does not allow for them now.
+            StoreUnavailable: 503, they cannot be counted.
+
+        """
+        rate = self.caller.rate
+        if number == 0 or rate is None:
+            return
+        if number + 1 > rate.limit:
+            detail = f"Should hold at most {rate.limit:,} tasks, as this client's rate does."
+            raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
+        self._count(spend(self.caller, number, is_whole=True))
+
+    def _count(self, allowance: Allowance | None) -> None:
+        self.allowance = allowance
+        if allowance is not None and allowance.is_exceeded:
+            raise Throttled(headers={"Retry-After": str(allowance.resets_in)})
+
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        if request.method == "OPTIONS":
+            # A browser asks on behalf of another method, with that one's query.
+            return
+        taken = self._query_parameters(request)
+        if unknown := sorted(request.query_params.keys() - taken):
+            known = ", ".join(sorted(taken)) or "none"
+            detail = f"There is no such parameter; there are: {known}."
+            raise InvalidRequest(
+                faults=[
+                    Fault("unknown_parameter", detail, parameter=name) for name in unknown[:100]
+                ]
+            )
+
+    def _query_parameters(self, request: Request) -> set[str]:
+        """Name the query parameters that the requested operation documents: it takes no others."""
+        method = str(request.method).lower()
+        handler = getattr(self, getattr(self, "action", None) or method, None)
+        operation = getattr(handler, "operation", None)
+        return operation.query_parameters if operation else set()
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer 204; the header `Allow`, on every answer, says what the resource takes."""
+        return Response(status=204)
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers[request_id.HEADER] = request_id.identify(self.request._request)
+        if self.allowance is not None:
+            for name, value in self.allowance.headers.items():
+                response.headers[name] = value
+        if request.method in {"GET", "HEAD"}:
+            response.headers["Cache-Control"] = "private, no-cache"
+            patch_vary_headers(response, ("Authorization", "Prefer"))
+        if isinstance(response, Response):
+            response.add_post_render_callback(_set_length)
+        else:
+            _set_length(response)
+        return response
+
+
+def _check_host(request: Request) -> None:
+    try:
+        request.get_host()
+    except DisallowedHost as error:
+        detail = "Should be a host that is served here."
+        raise InvalidRequest(faults=[Fault("host", detail, header="Host")]) from error
+
+
+def _set_length(response: Any) -> None:
+    """Say how long the body is, which spares a chunked transfer."""
+    if response.status_code not in {204, 304} and not response.streaming:
+        # RFC 9110, section 8.6: those two have no body to measure.
+        response.headers["Content-Length"] = str(len(response.content))

@@ -1,0 +1,38 @@
+"""What the app keeps in the database beside the tasks themselves."""
+
+from tasks_api.models.chore import Chore, ChoreQuerySet
+from tasks_api.models.client import (
+    PROJECT_NAME,
+    Client,
+    ClientQuerySet,
+    every_task,
+    random_client_number,
+    validate_name,
+    validate_patterns,
+)
+from tasks_api.models.client_key import ClientKey, ClientKeyQuerySet
+from tasks_api.models.idempotency_record import IdempotencyRecord
+from tasks_api.models.scope import Scope, usual_scopes, validate_scopes
+from tasks_api.models.task_owner import TaskOwner
+from tasks_api.models.worker import Worker, WorkerQuerySet
+
+__all__ = [
+    "PROJECT_NAME",
+    "Chore",
+    "ChoreQuerySet",
+    "Client",
+    "ClientKey",
+    "ClientKeyQuerySet",
+    "ClientQuerySet",
+    "IdempotencyRecord",
+    "Scope",
+    "TaskOwner",
+    "Worker",
+    "WorkerQuerySet",
+    "every_task",
+    "random_client_number",
+    "usual_scopes",
+    "validate_name",
+    "validate_patterns",
+    "validate_scopes",
+]

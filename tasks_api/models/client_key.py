@@ -1,0 +1,52 @@
+"""What clients authenticate with."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tasks_api.models.client import Client
+
+
+class ClientKeyQuerySet(models.QuerySet["ClientKey"]):
+    def revoke(self) -> int:
+        """End the keys that are not revoked yet; return how many those were."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+    def used(self, key_ids: set[str], *, interval: timedelta) -> int:
+        """Note that these keys are in use, unless that was noted within the interval."""
+        now = timezone.now()
+        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - interval)
+        return self.filter(stale, pk__in=key_ids).update(last_used_at=now)
+
+
+class ClientKey(models.Model):
+    """
+    What a client authenticates with; a client has several, so that they rotate without a gap.
+
+    The secret is not here: of the whole key only a SHA-256 digest is kept.
+    """
+
+    key_id = models.CharField(max_length=12, primary_key=True, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ClientKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.key_id
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is neither revoked nor past its end."""
+        return self.revoked_at is None and (
+            self.expires_at is None or timezone.now() < self.expires_at
+        )

@@ -1,0 +1,184 @@
+"""
+A worker's claims and verdicts, whatever becomes of its connection meanwhile.
+
+When the answer to a commit is lost, the commit may have taken place or not. The worker's own row
+tells: it names the task that is this worker's now.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connections
+from django.utils.module_loading import import_string
+from django_tasks_db.models import DBTaskResultQuerySet
+
+from tasks_api.models import Worker
+from tasks_api.worker.child.transitions import Commit, Transitions
+from tasks_api.worker.connection import DATABASE_ERRORS, discard, is_passing
+from tasks_api.worker.outcomes import Outcome
+from tasks_api.worker.task_row import TaskRow
+
+logger = logging.getLogger("tasks_api.worker")
+
+TRANSITIONS = {
+    "postgresql": "tasks_api.worker.child.postgresql.PostgreSQLTransitions",
+    "sqlite": "tasks_api.worker.child.sqlite.SQLiteTransitions",
+}
+"""By the database's vendor; loaded when needed, since the first one needs psycopg 3."""
+
+FIRST_RETRY_SECONDS = 0.05
+LONGEST_RETRY_SECONDS = 1.0
+
+
+class Superseded(Exception):
+    """The task was ended by somebody else, and this worker's verdict comes too late."""
+
+
+class DeclaredLost(Superseded):
+    """The worker was declared lost and may not claim any more."""
+
+
+class ResultAbandoned(Superseded):
+    """The database stayed away for longer than the result is kept."""
+
+
+class Unreadable(Exception):
+    """The claimed task's row cannot be read; `task` is what can be read of it."""
+
+    def __init__(self, task: TaskRow) -> None:
+        super().__init__()
+        self.task = task
+
+
+class Claims:
+    """What one worker holds: at most one task, and the way to the next."""
+
+    def __init__(
+        self, alias: str, worker_id: str, ready: DBTaskResultQuerySet, abandon_after_seconds: float
+    ) -> None:
+        self._alias = alias
+        self._abandon_after_seconds = abandon_after_seconds
+        kind = import_string(TRANSITIONS[connections[alias].vendor])
+        self._transitions: Transitions = kind(alias, worker_id, ready)
+        self._load_next: Callable[[], TaskRow] | None = None
+        self._is_unsure = False
+        self._is_away = False
+
+    @property
+    def may_hold_one(self) -> bool:
+        """Whether a task may be claimed that was not yet handed out."""
+        return self._is_unsure or self._load_next is not None
+
+    def next(self, *, may_claim: bool) -> TaskRow | None:
+        """
+        Hand out the task that is claimed already, else claim one if there is one.
+
+        Raises:
+            Unreadable: a task is claimed, and cannot be loaded.
+            DeclaredLost: this worker may not go on.
+
+        """
+        try:
+            if self._is_unsure and (resumed := self._resume()):
+                return resumed
+            if self._load_next is None and may_claim and self._transitions.is_any_ready():
+                self._note(self._transitions.commit(None, None, claim_next=True))
+            self._database_is_back()
+            return self._hand_out()
+        except DATABASE_ERRORS as error:
+            self._lose_connection(error)
+            raise
+
+    def finish(self, task: TaskRow, outcome: Outcome, *, claim_next: bool) -> datetime:
+        """
+        Store a verdict and claim the next task; wait for the database while it is away.
+
+        Raises:
+            Superseded: the task is no longer this worker's, or the wait was too long.
+            DatabaseError: the database is there and refuses this outcome.
+
+        """
+        deadline = time.monotonic() + self._abandon_after_seconds
+        retry_after = FIRST_RETRY_SECONDS
+        refusals = 0
+        while True:
+            try:
+                return self._finish(task, outcome, claim_next=claim_next)
+            except DATABASE_ERRORS as error:
+                self._lose_connection(error)
+                # What the task did to its connection is gone with it: a refusal counts when a new
+                # connection repeats it.
+                refusals += not is_passing(error)
+                if refusals > 1:
+                    raise
+                if time.monotonic() > deadline:
+                    raise ResultAbandoned("The database is away for too long.") from error
+            time.sleep(retry_after)
+            retry_after = min(2 * retry_after, LONGEST_RETRY_SECONDS)
+
+    def _finish(self, task: TaskRow, outcome: Outcome, *, claim_next: bool) -> datetime:
+        if self._is_unsure and self._current_task() != task.pk:
+            # The lost answer was a success; the main loop resumes with what it claimed.
+            finished_at = self._transitions.finished_at(task)
+        else:
+            commit = self._transitions.commit(task, outcome, claim_next=claim_next)
+            self._note(commit)
+            self._database_is_back()
+            finished_at = commit.finished_at
+        if finished_at is None:
+            raise Superseded("The task was ended by somebody else.")
+        return finished_at
+
+    def _hand_out(self) -> TaskRow | None:
+        load, self._load_next = self._load_next, None
+        if load is None:
+            return None
+        try:
+            return load()
+        except DATABASE_ERRORS:
+            raise
+        except Exception:
+            return self._resume()
+
+    def _resume(self) -> TaskRow | None:
+        """Go on with the task that the worker's row names."""
+        task_id = self._current_task()
+        if task_id is None:
+            self._is_unsure = False
+            return None
+        try:
+            task = self._transitions.load(task_id)
+        except DATABASE_ERRORS:
+            raise
+        except Exception as error:
+            raise Unreadable(self._transitions.load_unread(task_id)) from error
+        finally:
+            self._is_unsure = False
+        return task
+
+    def _current_task(self) -> UUID | None:
+        try:
+            return self._transitions.current_task()
+        except Worker.DoesNotExist:
+            raise DeclaredLost("This worker was declared lost.") from None
+
+    def _note(self, commit: Commit) -> None:
+        self._is_unsure = False
+        self._load_next = commit.load_claimed
+        if not commit.is_registered:
+            raise DeclaredLost("This worker was declared lost.")
+
+    def _lose_connection(self, error: Exception) -> None:
+        discard(self._alias)
+        self._is_unsure = True
+        if not self._is_away:
+            logger.warning("The database does not answer as it should: %s", error)
+        self._is_away = True
+
+    def _database_is_back(self) -> None:
+        if self._is_away:
+            logger.warning("The database answers again")
+        self._is_away = False

@@ -1,0 +1,1 @@
+"""The parent process: it starts, watches and replaces the children, and runs no task."""

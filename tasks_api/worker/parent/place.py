@@ -1,0 +1,97 @@
+"""One child of the parent: a process that is replaced by a new one when it dies."""
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from django.utils.crypto import get_random_string
+
+from tasks_api.worker.parent.heart import Heart
+
+logger = logging.getLogger("tasks_api.worker")
+
+DONE = 64
+"""Exit status of a child that has done all it was to do."""
+REPLACE = 1
+"""Exit status of a child that cannot go on."""
+RELOAD = 65
+"""Exit status of a child that is to be replaced at once, its code having changed."""
+
+FIRST_BACKOFF_SECONDS = 0.1
+LONGEST_BACKOFF_SECONDS = 5.0
+STEADY_AFTER_SECONDS = 10.0
+
+
+class Child:
+    """
+    A place for one process; each process in it has a worker id of its own.
+
+    Only where it `may_end` is a process believed that says it is done: a task can exit so, too.
+    """
+
+    def __init__(self, command: Sequence[str], heart: Heart, *, may_end: bool) -> None:
+        self._command = command
+        self._heart = heart
+        self._may_end = may_end
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self.is_wanted = True
+        self.start_at = time.monotonic()
+        self.worker_id = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self._started_at = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        self.worker_id = get_random_string(32)
+        read_end, self._pipe = os.pipe()
+        command = [*self._command, f"--worker-id={self.worker_id}", f"--parent-pipe={read_end}"]
+        # A process group of its own: what a terminal sends to its group, the parent passes on.
+        self._started_at = time.monotonic()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own command line
+                command, stdin=subprocess.DEVNULL, pass_fds=[read_end], process_group=0
+            )
+        except OSError as error:
+            logger.error("No process can be started: %s", error)
+            os.close(self._pipe)
+            self._schedule(REPLACE)
+            return
+        finally:
+            os.close(read_end)
+        self._heart.is_born(self.worker_id, self._process.pid, self._go)
+
+    def send_signal(self, signum: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(signum)
+
+    def check(self) -> int | None:
+        """Return the status that the process ended with, once; None while it runs."""
+        if self._process is None or (status := self._process.poll()) is None:
+            return None
+        pid = self._process.pid
+        self._process = None
+        # In this order: nobody says "go" into a pipe that is closed, perhaps another's by then.
+        self._heart.is_dead(self.worker_id, f"process {pid} ended with status {status}")
+        os.close(self._pipe)
+        if status == DONE and self._may_end:
+            self.is_wanted = False
+        self._schedule(status)
+        return status
+
+    def _go(self) -> None:
+        with suppress(OSError):
+            os.write(self._pipe, b"!")
+
+    def _schedule(self, status: int) -> None:
+        now = time.monotonic()
+        if status == RELOAD or now - self._started_at > STEADY_AFTER_SECONDS:
+            self._backoff = FIRST_BACKOFF_SECONDS
+        self.start_at = now if status == RELOAD else now + self._backoff
+        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)

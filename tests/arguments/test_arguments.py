@@ -1,0 +1,997 @@
+import dataclasses
+import json
+import sys
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import pytest
+from django.tasks import Task
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tasks_api.arguments import Arguments, UnservableSignature
+from tasks_api.arguments.json_schemas import with_refs
+from tasks_api.problems import Fault, InvalidArguments
+from tests.arguments import signatures_corpus as corpus
+from tests.arguments import signatures_corpus_of_strings as corpus_of_strings
+
+UNSERVABLE = {"with_required_keyword_self"}
+WITHOUT_EXAMPLE = {
+    "with_a_pattern",
+    "with_many_items",
+    "with_a_long_text",
+    "with_members",
+    "with_untellable_alternatives",
+    "with_a_strange_schema",
+    "with_two_types",
+    "a_picky_model",
+}
+TASKS = {
+    f"{module.__name__}.{name}": task
+    for module in (corpus, corpus_of_strings)
+    for name, task in vars(module).items()
+    if isinstance(task, Task) and name not in UNSERVABLE
+}
+
+
+@cache
+def arguments_of(task) -> Arguments:
+    return Arguments.of(task)
+
+
+def faults(task, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+    """Return the pointer and code of each fault of a call, in order."""
+    try:
+        arguments_of(task).check(list(args), kwargs)
+    except InvalidArguments as problem:
+        return [(fault.pointer, fault.code) for fault in problem.faults]
+    return []
+
+
+def faults_of_value(task, value: Any) -> list[tuple[str, str]]:
+    """Return the faults of the one argument `value`, the pointers relative to it."""
+    return [
+        (pointer.removeprefix("/kwargs/value"), code) for pointer, code in faults(task, value=value)
+    ]
+
+
+def kwargs_schema(task) -> dict[str, Any]:
+    return arguments_of(task).schema["properties"]["kwargs"]
+
+
+def value_schema(task) -> dict[str, Any]:
+    return kwargs_schema(task)["properties"]["value"]
+
+
+# Binding.
+
+
+def test_a_function_without_parameters_takes_the_empty_call_alone():
+    assert faults(corpus.nothing) == []
+    assert faults(corpus.nothing, 1, x=2) == [
+        ("/args/0", "unexpected_positional_argument"),
+        ("/kwargs/x", "unexpected_keyword_argument"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "args", "kwargs"),
+    [
+        (corpus.positional_only, [1], {}),
+        (corpus.positional_only, [1, "two"], {}),
+        (corpus.positional_only_then_named, [1, "two"], {}),
+        (corpus.positional_only_then_named, [1], {"second": "two"}),
+        (corpus.keyword_only, [], {"name": "Ada"}),
+        (corpus.keyword_only, [], {"name": "Ada", "times": 3}),
+        (corpus.defaults, [1], {}),
+        (corpus.defaults, [], {"user_id": 1, "note": ""}),
+        (corpus.any_positional, [], {}),
+        (corpus.any_positional, [1, 2, 3], {}),
+        (corpus.named_then_any_positional, [1, 2, 3, 4], {}),
+        (corpus.named_then_any_positional, [], {"first": 1}),
+        (corpus.any_keyword, [], {"a": "x", "b/c~d": "y"}),
+        (corpus.anything_at_all, [1, None, {}], {"args": 1, "kwargs": [2]}),
+        (corpus.positional_only_and_any_keyword, ["a"], {"name": 1}),
+        (corpus.with_context, [], {"name": "Ada"}),
+        (corpus.with_context, ["Ada"], {}),
+        (corpus.with_context_and_any_keyword, [], {"name": "Ada"}),
+        (corpus.context_of_its_own, [], {"context": "mine"}),
+        (corpus.with_self, ["me"], {"name": "Ada"}),
+        (corpus.with_self, ["me", "Ada"], {}),
+        (corpus.with_self_last, ["Ada", 1], {}),
+        (corpus.with_optional_self, [], {"name": "Ada"}),
+        (corpus.with_optional_self, ["Ada", 1], {}),
+        (corpus.with_optional_keyword_self, [], {}),
+        (corpus.leading_underscores, [], {"_hidden": 1, "__very": "x"}),
+        (corpus.asynchronous, [], {"seconds": 1}),
+        (corpus.decorated, [1], {}),
+        (corpus.an_unpacked_tuple, [1, "two"], {}),
+        (corpus.an_unpacked_typed_dict, [1], {"name": "Ada"}),
+        (corpus.an_unpacked_typed_dict, [], {"first": 1, "name": "Ada", "colour": "red"}),
+        (corpus.parameters_of_another, [1], {"a": 2}),
+        (corpus.type_variable_tuple, [1, "two"], {}),
+        (corpus_of_strings.unpacked_tuple, [1, 2], {}),
+        (corpus_of_strings.unpacked_typed_dict, [], {"count": 1}),
+        (corpus_of_strings.unpacked_typed_dict, [], {}),
+    ],
+)
+def test_a_call_that_fits_passes(task, args, kwargs):
+    assert faults(task, *args, **kwargs) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "args", "kwargs", "expected"),
+    [
+        (
+            corpus.positional_only,
+            [],
+            {"first": 1},
+            [
+                ("/kwargs/first", "unexpected_keyword_argument"),
+                ("/args/0", "missing_positional_only_argument"),
+            ],
+        ),
+        (corpus.positional_only, [1, 2], {}, [("/args/1", "string_type")]),
+        (
+            corpus.positional_only_then_named,
+            [],
+            {},
+            [
+                ("/args/0", "missing_positional_only_argument"),
+                ("/kwargs/second", "missing_argument"),
+            ],
+        ),
+        (
+            corpus.keyword_only,
+            ["Ada"],
+            {},
+            [
+                ("/args/0", "unexpected_positional_argument"),
+                ("/kwargs/name", "missing_keyword_only_argument"),
+            ],
+        ),
+        (corpus.defaults, [1], {"user_id": 1}, [("/kwargs/user_id", "multiple_argument_values")]),
+        # A default says nothing about what may be sent.
+        (corpus.defaults, [1], {"strange": None}, [("/kwargs/strange", "int_type")]),
+        (
+            corpus.any_positional,
+            [1, "2", 3, True],
+            {},
+            [("/args/1", "int_type"), ("/args/3", "int_type")],
+        ),
+        (corpus.named_then_any_positional, [1, 2, 3, "4"], {}, [("/args/3", "int_type")]),
+        (
+            corpus.named_then_any_positional,
+            [1],
+            {"rest": []},
+            [("/kwargs/rest", "unexpected_keyword_argument")],
+        ),
+        (corpus.any_keyword, [], {"a/b": 1}, [("/kwargs/a~1b", "string_type")]),
+        (
+            corpus.positional_only_and_any_keyword,
+            ["a"],
+            {"name": "x"},
+            [("/kwargs/name", "int_type")],
+        ),
+        (corpus.with_context, ["Ada", "more"], {}, [("/args/1", "unexpected_positional_argument")]),
+        (
+            corpus.with_context,
+            [],
+            {"context": 1, "name": ""},
+            [("/kwargs/context", "unexpected_keyword_argument")],
+        ),
+        (
+            corpus.with_context_and_any_keyword,
+            [],
+            {"context": 1},
+            [("/kwargs/context", "unexpected_keyword_argument")],
+        ),
+        (
+            corpus.with_self,
+            [],
+            {"self": 1, "name": "Ada"},
+            [
+                ("/kwargs/self", "unexpected_keyword_argument"),
+                ("/args/0", "missing_positional_only_argument"),
+            ],
+        ),
+        (
+            corpus.with_optional_keyword_self,
+            [],
+            {"self": 1},
+            [("/kwargs/self", "unexpected_keyword_argument")],
+        ),
+        (
+            corpus.anything_at_all,
+            [],
+            {"self": 1},
+            [("/kwargs/self", "unexpected_keyword_argument")],
+        ),
+        (corpus.leading_underscores, [], {}, [("/kwargs/_hidden", "missing_argument")]),
+        (corpus.decorated, ["1"], {}, [("/args/0", "int_type")]),
+        (corpus.an_unpacked_tuple, [1], {}, [("/args/1", "missing")]),
+        (corpus.an_unpacked_tuple, [1, 2], {}, [("/args/1", "string_type")]),
+        (
+            corpus.an_unpacked_typed_dict,
+            [1],
+            {"colour": "blue", "size": 1},
+            [
+                ("/kwargs/colour", "literal_error"),
+                ("/kwargs/size", "unexpected_keyword_argument"),
+                ("/kwargs/name", "missing_keyword_only_argument"),
+            ],
+        ),
+        (corpus_of_strings.unpacked_tuple, [1, "2"], {}, [("/args/1", "int_type")]),
+        (
+            corpus_of_strings.unpacked_typed_dict,
+            [],
+            {"count": "1"},
+            [("/kwargs/count", "int_type")],
+        ),
+    ],
+)
+def test_each_fault_of_a_call_is_told_with_pointer_and_code(task, args, kwargs, expected):
+    assert sorted(faults(task, *args, **kwargs)) == sorted(expected)
+
+
+def test_a_required_keyword_called_self_cannot_be_served():
+    with pytest.raises(UnservableSignature, match="`self`"):
+        Arguments.of(corpus.with_required_keyword_self)
+
+
+def test_a_function_without_a_signature_cannot_be_served():
+    unknown = dataclasses.replace(corpus.nothing)
+    broken = type("Broken", (), {"__signature__": "none", "__call__": lambda self: None})()
+    object.__setattr__(unknown, "func", broken)
+
+    with pytest.raises(UnservableSignature, match="signature"):
+        Arguments.of(unknown)
+
+
+# Values.
+
+GOOD_VALUES = [
+    (corpus.unhinted, [None, 1, "x", [1, {"a": None}]]),
+    (corpus.anything, [None, True, 1.5, [1, "x"], {"a": [{}]}]),
+    (corpus.an_object, [None, 1, "x", {}]),
+    (corpus.a_bool, [True, False]),
+    (corpus.an_int, [0, -1, 2**64, 10**4299]),
+    (corpus.a_float, [1, 1.5, -0.0, 1e22, 10**400]),
+    (corpus.a_str, ["", "é", "12"]),
+    (corpus.a_none, [None]),
+    (corpus.literal_one, [1]),
+    (corpus.literal_true, [True]),
+    (corpus.literals, ["fast", "slow", 1, None]),
+    (corpus.an_optional, [None, 1]),
+    (corpus.an_old_union, [1, "1"]),
+    (corpus.a_union, [1, None, [], ["x"]]),
+    (corpus.a_union_with_formats, ["2026-11-22T09:00:00Z", "now", True]),
+    (corpus.a_bare_list, [[], [1, "x"]]),
+    (corpus.a_list, [[], [1, 2]]),
+    (corpus.a_nested_list, [[[1], []]]),
+    (corpus.a_sequence, [[1]]),
+    (corpus.an_iterable, [[1], []]),
+    (corpus.a_tuple, [[1, "x"]]),
+    (corpus.an_empty_tuple, [[]]),
+    (corpus.a_long_tuple, [[], [1, 2, 3]]),
+    (corpus.a_set, [[1, 2], [1, 1]]),
+    (corpus.a_bare_dict, [{}, {"a": 1}]),
+    (corpus.a_dict, [{}, {"a": 1}]),
+    (corpus.a_dict_by_number, [{"1": "x"}]),
+    (corpus.a_mapping, [{"a": [1]}]),
+    (corpus.an_enum, ["red", "green"]),
+    (corpus.an_int_enum, [1, 2]),
+    (corpus.a_str_enum, ["s"]),
+    (corpus.a_literal_of_an_enum, ["red"]),
+    (corpus.a_typed_dict, [{"street": "x"}, {"street": "x", "number": 1}]),
+    (corpus.a_nested_typed_dict, [{"name": "x", "address": {"street": "y"}}]),
+    (corpus.an_open_typed_dict, [{"name": "x", "more": 1}]),
+    (corpus.a_dataclass, [{"x": 1}, {"x": 1, "y": 2.5}]),
+    (corpus.a_nested_dataclass, [{"start": {"x": 1}, "end": {"x": 2}}]),
+    (corpus.a_pydantic_dataclass, [{"x": 1}]),
+    (corpus.a_named_tuple, [[1], [1, "x"]]),
+    (corpus.a_model, [{"items": [{"name": "x"}], "note": None}]),
+    (corpus.an_open_model, [{"name": "x", "more": 1}]),
+    (corpus.an_open_holder, [{"point": {"x": 1, "more": 2}, "more": 1}]),
+    (corpus.a_careless_model, [{"quantity": 1, "more": 1}]),
+    (corpus.an_aliased_model, [{"class": "x"}]),
+    (corpus.a_recursive_model, [{"value": 1, "next": {"value": 2, "next": None}}]),
+    (corpus.a_root_model, [["x"]]),
+    (corpus.a_tagged_union, [{"kind": "cat", "lives": 9}, {"kind": "dog", "tricks": []}]),
+    (corpus.a_generic_model, [{"results": [{"name": "x"}]}]),
+    (corpus.a_picky_model, [{"value": "good"}]),
+    (corpus.a_strict_model, [{"at": "2026-11-22T09:00:00Z", "tags": ["x"]}]),
+    (corpus.a_model_with_validators, [{"at": "2026-11-22T09:00:00Z", "ids": [], "tags": ["x"]}]),
+    (
+        corpus.a_datetime,
+        ["2026-11-22T09:00:00Z", "2026-11-22T09:00:00.123+01:00", "2026-11-22 09:00"],
+    ),
+    (corpus.an_aware_datetime, ["2026-11-22T09:00:00Z"]),
+    (corpus.a_date, ["2026-11-22"]),
+    (corpus.a_time, ["09:00", "09:00:00.5Z"]),
+    (corpus.a_timedelta, ["PT30M", "P1DT2H", "-P1D"]),
+    (corpus.a_uuid, ["7b0e2f6c-3c1d-4f5a-9a8e-2d4c6b8f0a12"]),
+    (corpus.a_decimal, ["1.50", "-3", "1e5"]),
+    (corpus.some_bytes, ["x"]),
+    (corpus.a_path, ["/tmp/x"]),  # noqa: S108
+    (corpus.an_ip_address, ["192.0.2.1"]),
+    (corpus.a_url, ["https://example.com/"]),
+    (corpus.at_least_one, [1, 10**30]),
+    (corpus.with_a_pattern, ["2026-11"]),
+    (corpus.a_new_type, [1]),
+    (corpus.an_alias, [["x"]]),
+    (corpus.a_type_alias, [[[1, 2.5]]]),
+    (corpus.a_recursive_alias, [1, [1, [2, []]]]),
+    (corpus.a_generic_alias, [{"a": 1}]),
+    (corpus.a_callable, []),
+    (corpus.a_counter, [{"a": 1}]),
+    (corpus.nonsense, [1, "x"]),
+    (corpus.no_type_at_all, [1, "x"]),
+    (corpus.an_enum_of_tuples, [[1, 2], "x"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("task", "value"), [(task, value) for task, values in GOOD_VALUES for value in values]
+)
+def test_a_value_that_agrees_with_its_hint_passes_and_stays_as_it_is(task, value):
+    before = json.dumps(value)
+
+    assert faults_of_value(task, value) == []
+    assert json.dumps(value) == before
+
+
+BAD_VALUES = [
+    (corpus.a_bool, 1, [("", "bool_type")]),
+    (corpus.a_bool, "true", [("", "bool_type")]),
+    (corpus.an_int, "12", [("", "int_type")]),
+    (corpus.an_int, True, [("", "int_type")]),
+    (corpus.an_int, 1.0, [("", "int_type")]),
+    (corpus.an_int, None, [("", "int_type")]),
+    (corpus.a_float, "1.5", [("", "float_type")]),
+    (corpus.a_float, True, [("", "float_type")]),
+    (corpus.a_str, 1, [("", "string_type")]),
+    (corpus.a_none, 0, [("", "none_required")]),
+    (corpus.literal_one, True, [("", "literal_error")]),
+    (corpus.literal_one, 1.0, [("", "literal_error")]),
+    (corpus.literal_one, "1", [("", "literal_error")]),
+    (corpus.literal_one, [1], [("", "literal_error")]),
+    (corpus.literal_true, 1, [("", "literal_error")]),
+    (corpus.literals, True, [("", "literal_error")]),
+    (corpus.an_optional, "1", [("", "int_type")]),
+    (corpus.an_old_union, True, [("", "int_type"), ("", "string_type")]),
+    (corpus.a_union, [1], [("", "int_type"), ("/0", "string_type")]),
+    (
+        corpus.a_union_with_formats,
+        "1700000000",
+        [("", "datetime_parsing"), ("", "bool_type"), ("", "literal_error")],
+    ),
+    # The label that pydantic gives a union's member is no member of the value.
+    (corpus.an_ambiguous_union, {"int": 1}, [("", "int_type"), ("/int", "string_type")]),
+    (corpus.a_bare_list, {}, [("", "list_type")]),
+    (corpus.a_list, [1, "2", True], [("/1", "int_type"), ("/2", "int_type")]),
+    (corpus.a_list, "12", [("", "list_type")]),
+    (corpus.a_nested_list, [[1], ["x"]], [("/1/0", "int_type")]),
+    (corpus.a_sequence, ["x"], [("/0", "int_type")]),
+    (corpus.a_sequence, "x", [("", "list_type")]),
+    (corpus.an_iterable, ["x"], [("/0", "int_type")]),
+    (corpus.an_iterable, "x", [("", "list_type")]),
+    (corpus.a_tuple, [1], [("/1", "missing")]),
+    (corpus.a_tuple, [1, "x", 2], [("", "too_long")]),
+    (corpus.a_tuple, {"0": 1}, [("", "tuple_type")]),
+    (corpus.an_empty_tuple, [1], [("", "too_long")]),
+    (corpus.a_long_tuple, [1, "x"], [("/1", "int_type")]),
+    (corpus.a_set, ["1"], [("/0", "int_type")]),
+    (corpus.a_dict, [], [("", "dict_type")]),
+    (corpus.a_dict, {"a": "1"}, [("/a", "int_type")]),
+    (corpus.a_dict, {"a/b~": True}, [("/a~1b~0", "int_type")]),
+    (corpus.a_dict_by_number, {"x": "y"}, [("/x", "int_parsing")]),
+    (corpus.a_mapping, {"a": ["x"]}, [("/a/0", "int_type")]),
+    (corpus.an_enum, "RED", [("", "enum")]),
+    (corpus.an_int_enum, True, [("", "enum")]),
+    (corpus.an_int_enum, 1.0, [("", "enum")]),
+    (corpus.an_int_enum, "1", [("", "enum")]),
+    (corpus.a_str_enum, "SMALL", [("", "enum")]),
+    (corpus.a_literal_of_an_enum, "RED", [("", "literal_error")]),
+    (corpus.a_typed_dict, {}, [("/street", "missing")]),
+    (corpus.a_typed_dict, {"street": "x", "more": 1}, [("/more", "extra_forbidden")]),
+    (corpus.a_typed_dict, {"street": "x", "number": None}, [("/number", "int_type")]),
+    (
+        corpus.a_nested_typed_dict,
+        {"address": {"street": 1, "x": 2}},
+        [
+            ("/name", "missing"),
+            ("/address/street", "string_type"),
+            ("/address/x", "extra_forbidden"),
+        ],
+    ),
+    (corpus.a_dataclass, {"x": "1"}, [("/x", "float_type")]),
+    (corpus.a_dataclass, {"x": 1, "z": 1}, [("/z", "unexpected_keyword_argument")]),
+    (corpus.a_dataclass, [1], [("", "dataclass_type")]),
+    (
+        corpus.a_nested_dataclass,
+        {"start": {"x": 1, "z": 1}},
+        [("/start/z", "unexpected_keyword_argument"), ("/end", "missing")],
+    ),
+    (corpus.a_pydantic_dataclass, {"x": 1, "y": 1}, [("/y", "unexpected_keyword_argument")]),
+    (corpus.a_named_tuple, ["x"], [("/0", "int_type")]),
+    (corpus.a_named_tuple, {"left": 1}, [("", "tuple_type")]),
+    (
+        corpus.a_model,
+        {"items": [{"name": "x"}, {"quantity": 0, "colour": 1}], "_hidden": 1},
+        [
+            ("/items/1/name", "missing"),
+            ("/items/1/quantity", "greater_than_equal"),
+            ("/items/1/colour", "extra_forbidden"),
+            ("/_hidden", "extra_forbidden"),
+        ],
+    ),
+    (corpus.a_careless_model, {"quantity": "1"}, [("/quantity", "int_type")]),
+    (
+        corpus.an_aliased_model,
+        {"class_name": "x"},
+        [("/class", "missing"), ("/class_name", "extra_forbidden")],
+    ),
+    (
+        corpus.a_recursive_model,
+        {"value": 1, "next": {"value": "2", "next": None}},
+        [("/next/value", "int_type")],
+    ),
+    (corpus.a_root_model, ["x", 1], [("/1", "string_type")]),
+    (corpus.a_tagged_union, {"kind": "cow"}, [("", "union_tag_invalid")]),
+    (
+        corpus.an_untagged_union,
+        {},
+        [("/kind", "missing"), ("/lives", "missing"), ("/tricks", "missing")],
+    ),
+    (corpus.a_tagged_union, {}, [("", "union_tag_not_found")]),
+    (corpus.a_tagged_union, {"kind": "cat", "lives": "9"}, [("/lives", "int_type")]),
+    (corpus.a_generic_model, {"results": [{}]}, [("/results/0/name", "missing")]),
+    (
+        corpus.a_strict_model,
+        {"at": 1, "tags": [1]},
+        [("/at", "datetime_type"), ("/tags/0", "string_type")],
+    ),
+    (corpus.a_datetime, 1700000000, [("", "datetime_type")]),
+    (corpus.a_datetime, "1700000000", [("", "datetime_parsing")]),
+    (corpus.a_datetime, "2026-11-22", [("", "datetime_parsing")]),
+    (corpus.a_datetime, "2026-13-22T09:00:00Z", [("", "datetime_parsing")]),
+    (corpus.an_aware_datetime, "2026-11-22T09:00:00", [("", "timezone_aware")]),
+    (corpus.a_date, "0", [("", "date_parsing")]),
+    (corpus.a_date, "2026-11-22T00:00:00", [("", "date_parsing")]),
+    (corpus.a_date, 0, [("", "date_type")]),
+    (corpus.a_time, "3600", [("", "time_parsing")]),
+    (corpus.a_time, 3600, [("", "time_type")]),
+    (corpus.a_timedelta, "00:10", [("", "time_delta_parsing")]),
+    (corpus.a_timedelta, 3600, [("", "time_delta_type")]),
+    (corpus.a_timedelta, 1.5, [("", "time_delta_type")]),
+    (corpus.a_uuid, "7b0e2f6c3c1d4f5a9a8e2d4c6b8f0a12", [("", "uuid_parsing")]),
+    (corpus.a_uuid, "zzz", [("", "uuid_parsing")]),
+    (corpus.a_uuid, 1, [("", "uuid_type")]),
+    (corpus.a_decimal, 1.5, [("", "string_type")]),
+    (corpus.a_decimal, True, [("", "string_type")]),
+    (corpus.a_decimal, "NaN", [("", "decimal_parsing")]),
+    (corpus.a_decimal, " 1 ", [("", "decimal_parsing")]),
+    (corpus.a_decimal, "1_000", [("", "decimal_parsing")]),
+    (corpus.some_bytes, 1, [("", "bytes_type")]),
+    (corpus.a_path, 1, [("", "string_type")]),
+    (corpus.an_ip_address, 1, [("", "string_type")]),
+    (corpus.an_ip_address, "here", [("", "value_error")]),
+    (corpus.a_url, "here", [("", "url_parsing")]),
+    (corpus.at_least_one, 0, [("", "greater_than_equal")]),
+    (corpus.with_a_pattern, "x", [("", "string_pattern_mismatch")]),
+    (corpus.a_new_type, "1", [("", "int_type")]),
+    (corpus.an_alias, [1], [("/0", "string_type")]),
+    (corpus.a_type_alias, [["x"]], [("/0/0", "float_type")]),
+    (
+        corpus.a_recursive_alias,
+        [1, ["x"]],
+        [("", "int_type"), ("/1", "int_type"), ("/1/0", "int_type"), ("/1/0", "list_type")],
+    ),
+    (corpus.a_generic_alias, {"a": "x"}, [("/a", "int_type")]),
+    (corpus.a_counter, {"a": "x"}, [("/a", "int_type")]),
+]
+
+
+@pytest.mark.parametrize(("task", "value", "expected"), BAD_VALUES)
+def test_a_value_that_disagrees_with_its_hint_is_refused(task, value, expected):
+    assert faults_of_value(task, value) == expected
+
+
+@pytest.mark.parametrize("value", ["crash", "exit", "custom", "surrogate", "untellable", "bad"])
+def test_whatever_a_models_validator_raises_is_a_fault_that_repeats_nothing(value):
+    with pytest.raises(InvalidArguments) as raised:
+        arguments_of(corpus.a_picky_model).check([], {"value": {"value": value}})
+
+    [fault] = raised.value.faults
+    assert fault.code == "value_error"
+    assert fault.pointer in {"/kwargs/value", "/kwargs/value/value"}
+    assert value not in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("task", "shape"),
+    [
+        (corpus.literal_one, "{}"),
+        (corpus.literals, "{}"),
+        (corpus.an_enum, "{}"),
+        (corpus.a_uuid, "{}"),
+        (corpus.a_datetime, "{}"),
+        (corpus.a_date, "{}"),
+        (corpus.a_url, "{}"),
+        (corpus.a_decimal, "{}"),
+        (corpus.an_ip_address, "{}"),
+        (corpus.a_path_like_union, "{}"),
+        (corpus.a_tagged_union, {"kind": "{}"}),
+        (corpus.a_picky_model, {"value": "{}"}),
+        (corpus.an_aware_datetime, "{}"),
+        (corpus.with_a_pattern, "{}"),
+        (corpus.a_model, {"items": "{}", "{}": 1}),
+    ],
+)
+def test_the_detail_of_a_fault_never_repeats_what_was_sent(task, shape):
+    secret = "zq7-hunter2"
+    value = json.loads(json.dumps(shape).replace("{}", secret)) if shape != "{}" else secret
+
+    with pytest.raises(InvalidArguments) as raised:
+        arguments_of(task).check([], {"value": value})
+
+    assert raised.value.faults
+    for fault in raised.value.faults:
+        assert "zq7" not in fault.detail
+        assert "zq7" not in fault.code
+        assert "found" not in fault.detail
+
+
+def test_no_more_than_a_hundred_faults_are_told():
+    kwargs = {f"n{number}": number for number in range(300)}
+
+    assert len(faults(corpus.any_keyword, **kwargs)) == 100
+    assert len(faults(corpus.any_positional, *["x"] * 100_000)) == 100
+    assert len(faults(corpus.nothing, *range(300), **kwargs)) == 100
+
+
+def test_a_long_list_is_checked_to_its_end():
+    numbers: list[Any] = list(range(100_000))
+    assert faults_of_value(corpus.a_list, numbers) == []
+
+    numbers[-1] = "x"
+    assert faults_of_value(corpus.a_list, numbers) == [("/99999", "int_type")]
+
+
+def test_faults_of_several_arguments_are_told_together():
+    assert faults(corpus.defaults, user_id="1", note=2, more=3) == [
+        ("/kwargs/user_id", "int_type"),
+        ("/kwargs/note", "string_type"),
+        ("/kwargs/more", "unexpected_keyword_argument"),
+    ]
+
+
+# Hints that say nothing.
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (corpus.a_model_instance, "user"),
+        (corpus.a_maybe_model_instance, "user"),
+        (corpus.a_callable, "function"),
+        (corpus.a_class, "kind"),
+        (corpus.an_enum_of_tuples, "value"),
+        (corpus.an_import, "value"),
+        (corpus.an_odder_type, "value"),
+        (corpus.nonsense, "value"),
+        (corpus.an_unresolvable_name, "value"),
+        (corpus.no_type_at_all, "value"),
+        (corpus_of_strings.partly_unresolvable, "thing"),
+    ],
+)
+def test_a_hint_without_json_form_lets_any_value_in_and_warns(task, name):
+    arguments = arguments_of(task)
+
+    assert arguments.schema["properties"]["kwargs"]["properties"][name] == {}
+    assert any(f"`{name}`" in warning for warning in arguments.warnings)
+    rest = {"number": 1} if task is corpus.an_unresolvable_name else {}
+    rest |= {"count": 1} if task is corpus_of_strings.partly_unresolvable else {}
+    for value in (None, 1, "x", [{}]):
+        assert faults(task, **{name: value}, **rest) == []
+
+
+def test_one_unresolvable_name_does_not_lose_the_other_hints():
+    assert faults(corpus.an_unresolvable_name, value=1, number="2") == [
+        ("/kwargs/number", "int_type")
+    ]
+    assert faults(corpus_of_strings.partly_unresolvable, thing=1, count="2") == [
+        ("/kwargs/count", "int_type")
+    ]
+
+
+def test_an_unresolvable_typed_dict_of_keywords_lets_any_keyword_in_and_warns():
+    assert faults(corpus_of_strings.unpacked_unresolvable, thing=1, more=2) == []
+    assert "`options`" in arguments_of(corpus_of_strings.unpacked_unresolvable).warnings[0]
+
+
+def test_nothing_that_a_client_sends_is_imported():
+    sys.modules.pop("this", None)
+
+    assert faults_of_value(corpus.an_import, "this.s") == []
+    assert "this" not in sys.modules
+
+
+def test_forward_references_are_resolved_where_the_function_is_defined():
+    order = {"lines": [{"number": 1}]}
+    assert faults(corpus_of_strings.forward_reference, order=order) == []
+    assert faults(corpus_of_strings.forward_reference, order={"lines": [{"number": "1"}]}) == [
+        ("/kwargs/order/lines/0/number", "int_type")
+    ]
+    assert faults(corpus_of_strings.optional_forward_reference, [order], 1, "x") == [
+        ("/args/2", "int_type")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "received"),
+    [
+        (corpus.a_datetime, "string"),
+        (corpus.a_date, "string"),
+        (corpus.a_uuid, "string"),
+        (corpus.a_decimal, "string"),
+        (corpus.a_timedelta, "string"),
+        (corpus.a_url, "string"),
+        (corpus.a_union_with_formats, "string"),
+        (corpus.a_dataclass, "object"),
+        (corpus.a_model, "object"),
+        (corpus.a_list_of_models, "object"),
+        (corpus.a_dict_by_number, "object"),
+        (corpus.an_enum, "value"),
+        (corpus.a_str_enum, "value"),
+        (corpus.a_literal_of_an_enum, "value"),
+        (corpus.a_path, "value"),
+        (corpus.a_root_model, "value"),
+        (corpus.a_tuple, "array"),
+        (corpus.a_set, "array"),
+    ],
+)
+def test_a_warning_says_what_the_function_receives_instead_of_what_its_hint_says(task, received):
+    assert f"receives the JSON {received}" in arguments_of(task).warnings[0]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        corpus.unhinted,
+        corpus.anything,
+        corpus.an_int,
+        corpus.a_list,
+        corpus.a_sequence,
+        corpus.an_iterable,
+        corpus.a_mapping,
+        corpus.a_typed_dict,
+        corpus.literals,
+        corpus.a_type_alias,
+        corpus.parameters_of_another,
+        corpus.an_unpacked_tuple,
+        corpus.returns_text,
+    ],
+)
+def test_a_hint_that_json_keeps_gives_no_warning(task):
+    assert arguments_of(task).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "task", [corpus.with_self, corpus.with_self_last, corpus.with_optional_self]
+)
+def test_a_parameter_called_self_gives_a_warning(task):
+    assert any("`self`" in warning for warning in arguments_of(task).warnings)
+
+
+# Schemas.
+
+
+def nodes(schema: Any):
+    if isinstance(schema, dict):
+        yield schema
+        for value in schema.values():
+            yield from nodes(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from nodes(value)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_schema_is_valid_self_contained_and_free_of_what_generators_trip_over(name):
+    arguments = arguments_of(TASKS[name])
+
+    for schema in (arguments.schema, arguments.return_value or {}):
+        Draft202012Validator.check_schema(schema)
+        for node in nodes(schema):
+            assert "prefixItems" not in node
+            assert "default" not in node
+            assert node.get("items") is not False
+            if "$ref" in node:
+                assert node["$ref"].removeprefix("#/$defs/") in schema["$defs"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_example_passes_the_check_and_fits_the_schema(name):
+    arguments = arguments_of(TASKS[name])
+
+    if name.rpartition(".")[2] in WITHOUT_EXAMPLE:
+        assert arguments.example is None
+        return
+    example = arguments.example
+    assert example is not None
+    arguments.check(example.get("args", []), example.get("kwargs", {}))
+    Draft202012Validator(arguments.schema).validate(example)
+    assert Arguments.of(TASKS[name]).example == example
+
+
+@pytest.mark.parametrize(
+    ("task", "value"),
+    [
+        (task, value)
+        for task, values in GOOD_VALUES
+        for value in values
+        # Python's sets let a value in twice.
+        if not (task is corpus.a_set and value == [1, 1])
+    ],
+)
+def test_what_passes_the_check_fits_the_schema(task, value):
+    Draft202012Validator(arguments_of(task).schema).validate({"kwargs": {"value": value}})
+
+
+def test_the_schema_describes_the_call_by_keyword():
+    assert arguments_of(corpus.defaults).schema == {
+        "type": "object",
+        "properties": {
+            "kwargs": {
+                "type": "object",
+                "properties": {
+                    "user_id": {"type": "integer", "format": "int64"},
+                    "note": {"type": "string"},
+                    "strange": {"type": "integer", "format": "int64"},
+                },
+                "required": ["user_id"],
+                "additionalProperties": False,
+            }
+        },
+        "required": ["kwargs"],
+        "additionalProperties": False,
+    }
+
+
+def test_what_no_keyword_can_pass_is_described_as_a_plain_array():
+    assert arguments_of(corpus.positional_only).schema["properties"]["args"] == {
+        "type": "array",
+        "items": {},
+        "minItems": 1,
+        "maxItems": 2,
+        "description": "By position: first, second.",
+    }
+    assert arguments_of(corpus.positional_only).schema["required"] == ["args"]
+    assert arguments_of(corpus.any_positional).schema["properties"]["args"] == {
+        "type": "array",
+        "items": {"type": "integer", "format": "int64"},
+        "description": "By position: *numbers.",
+    }
+    assert arguments_of(corpus.an_unpacked_tuple).schema["properties"]["args"]["items"] == {}
+    assert arguments_of(corpus_of_strings.unpacked_tuple).schema["properties"]["args"]["items"] == {
+        "type": "integer",
+        "format": "int64",
+    }
+    assert arguments_of(corpus.with_self_last).schema["properties"]["args"]["minItems"] == 2
+    assert "args" not in arguments_of(corpus.with_optional_self).schema["properties"]
+    assert "args" not in arguments_of(corpus.defaults).schema["properties"]
+
+
+def test_further_positional_arguments_behind_named_ones_are_left_to_the_prose():
+    described = arguments_of(corpus.named_then_any_positional).schema
+
+    assert described["properties"]["kwargs"]["required"] == ["first"]
+    assert "args" not in described["properties"]
+    assert "`*rest`" in described["properties"]["kwargs"]["description"]
+
+
+def test_further_keywords_are_described_by_their_hint():
+    assert kwargs_schema(corpus.any_keyword)["additionalProperties"] == {"type": "string"}
+    assert kwargs_schema(corpus.anything_at_all)["additionalProperties"] is True
+    assert kwargs_schema(corpus.nothing)["additionalProperties"] is False
+
+
+def test_the_context_and_an_optional_self_are_not_described():
+    assert list(kwargs_schema(corpus.with_context)["properties"]) == ["name"]
+    assert list(kwargs_schema(corpus.with_optional_self)["properties"]) == ["name"]
+    assert list(kwargs_schema(corpus.leading_underscores)["properties"]) == ["_hidden", "__very"]
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (corpus.unhinted, {}),
+        (corpus.a_float, {"type": "number"}),
+        (corpus.a_decimal, {"type": "string", "format": "decimal"}),
+        (corpus.some_bytes, {"type": "string"}),
+        (corpus.an_iterable, {"type": "array", "items": {"type": "integer", "format": "int64"}}),
+        (corpus.a_tuple, {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}),
+        (
+            corpus.an_even_tuple,
+            {
+                "type": "array",
+                "items": {"type": "integer", "format": "int64"},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        ),
+        (corpus.literal_true, {"type": "boolean", "const": True}),
+        (corpus.a_literal_of_an_enum, {"type": "string", "const": "red"}),
+        (corpus.a_huge_bound, {"type": "integer", "maximum": 2**70}),
+    ],
+)
+def test_a_hint_becomes_its_json_schema(task, expected):
+    assert value_schema(task) == expected
+
+
+def test_definitions_bear_the_qualified_names_of_their_classes():
+    ours = arguments_of(corpus.a_model).schema
+    theirs = arguments_of(corpus_of_strings.forward_reference).schema
+
+    assert set(ours["$defs"]) == {
+        "tests.arguments.signatures_corpus.Item",
+        "tests.arguments.signatures_corpus.Order",
+    }
+    assert "tests.arguments.signatures_corpus_of_strings.Order" in theirs["$defs"]
+    assert (
+        "tests.arguments.signatures_corpus.Page_Item"
+        in arguments_of(corpus.a_generic_model).schema["$defs"]
+    )
+
+
+def test_two_classes_of_one_bare_name_stay_apart_in_one_schema():
+    definitions = arguments_of(corpus.two_of_one_name).schema["$defs"]
+
+    assert {name for name in definitions if name.endswith("Order")} == {
+        "tests.arguments.signatures_corpus.Order",
+        "tests.arguments.signatures_corpus_of_strings.Order",
+    }
+
+
+def test_definitions_can_be_moved_to_components():
+    schema = arguments_of(corpus.a_tagged_union).schema
+    moved = with_refs(schema, lambda name: f"#/components/schemas/{name.rpartition('.')[2]}")
+
+    assert "$defs" not in moved
+    assert moved["properties"]["kwargs"]["properties"]["value"] == {
+        "oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}],
+        "discriminator": {
+            "propertyName": "kind",
+            "mapping": {"cat": "#/components/schemas/Cat", "dog": "#/components/schemas/Dog"},
+        },
+    }
+    assert "$defs" in schema
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (corpus.nothing, None),
+        (corpus.returns_anything, None),
+        (corpus.returns_nothing, {"type": "null"}),
+        (corpus.returns_text, {"type": "string"}),
+        (corpus.asynchronous, {"type": "number"}),
+        (corpus.returns_a_tuple, {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}),
+        (corpus.returns_a_str_enum, {"type": "string", "enum": ["s", "l"], "title": "Size"}),
+    ],
+)
+def test_a_return_hint_becomes_the_schema_of_the_return_value(task, expected):
+    assert arguments_of(task).return_value == expected
+
+
+def test_the_object_that_a_task_returns_may_gain_members():
+    described = arguments_of(corpus.returns_a_typed_dict).return_value
+    assert described is not None
+
+    assert list(described["$defs"]) == ["tests.arguments.signatures_corpus.Address-Output"]
+    assert described["properties"]["address"] == {
+        "$ref": "#/$defs/tests.arguments.signatures_corpus.Address-Output"
+    }
+    assert not any("additionalProperties" in node for node in nodes(described))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        corpus.returns_an_enum,
+        corpus.returns_a_datetime,
+        corpus.returns_a_model,
+        corpus.returns_a_set,
+        corpus.returns_an_odder_type,
+        corpus.returns_what_does_not_exist,
+    ],
+)
+def test_a_return_hint_that_no_backend_could_store_gives_no_schema_but_a_warning(task):
+    arguments = arguments_of(task)
+
+    assert arguments.return_value is None
+    assert "return" in arguments.warnings[-1]
+
+
+def test_arguments_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        arguments_of(corpus.nothing).warnings = ()  # type: ignore[misc]
+
+
+# Properties.
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+            | st.sampled_from(["name", "items", "street", "kind", "value", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    name=st.sampled_from(sorted(TASKS)),
+    args=st.lists(JSON, max_size=3),
+    kwargs=st.dictionaries(
+        st.sampled_from(["value", "name", "first", "user_id", "self", "context", "x"]) | st.text(),
+        JSON,
+        max_size=4,
+    ),
+)
+def test_any_call_is_either_taken_or_refused_with_pointers_into_it(name, args, kwargs):
+    before = json.dumps([args, kwargs])
+    told: tuple[Fault, ...] = ()
+    try:
+        arguments_of(TASKS[name]).check(args, kwargs)
+    except InvalidArguments as problem:
+        told = problem.faults
+        assert told
+    assert len(told) <= 100
+    for fault in told:
+        assert fault.pointer is not None
+        assert reaches_into({"args": args, "kwargs": kwargs}, fault.pointer)
+    assert json.dumps([args, kwargs]) == before
+
+
+def reaches_into(value: Any, pointer: str) -> bool:
+    """Say whether a pointer leads to a value, or to a missing member of one."""
+    *members, last = pointer.split("/")[1:]
+    for member in [*members, last]:
+        key = member.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and key.isdecimal():
+            value = value[int(key)] if int(key) < len(value) else None
+        elif isinstance(value, dict):
+            if key not in value and member is not last:
+                return False
+            value = value.get(key)
+        else:
+            return False
+    return True
+
+
+@given(value=JSON)
+def test_what_one_look_at_a_class_settles_is_what_the_json_schema_says(value):
+    for task in (corpus.a_bool, corpus.a_str, corpus.a_none, corpus.anything):
+        is_described = Draft202012Validator(arguments_of(task).schema).is_valid(
+            {"kwargs": {"value": value}}
+        )
+        assert (faults_of_value(task, value) == []) == is_described
+
+
+@given(moment=st.datetimes())
+def test_every_moment_that_python_writes_is_a_datetime(moment: datetime):
+    assert faults_of_value(corpus.a_datetime, moment.isoformat()) == []
