@@ -7,35 +7,9 @@ docstring is the default `detail` and the text on the page that explains the cod
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
-MAX_FAULTS = 100
-"""How many culprits one answer names at most."""
-
-
-def json_pointer(*members: str | int) -> str:
-    """Spell a JSON pointer (RFC 6901): `json_pointer("kwargs", "a/b")` is `/kwargs/a~1b`."""
-    return "".join(f"/{str(member).replace('~', '~0').replace('/', '~1')}" for member in members)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    One culprit within a request: exactly one of `pointer`, `parameter` and `header` names it.
-
-    `detail` says what would be right and never repeats a value that was sent.
-    """
-
-    code: str
-    detail: str
-    pointer: str | None = None
-    parameter: str | None = None
-    header: str | None = None
-
-    def under(self, *members: str | int) -> "Fault":
-        """Give the same fault for a body in which the culprit lies deeper."""
-        return Fault(self.code, self.detail, pointer=json_pointer(*members) + (self.pointer or ""))
+from tasks_api.faults import MAX_FAULTS, Fault
 
 
 class Problem(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import CoreSchema
 
 from tasks_api.arguments.values import ValueCheck
-from tasks_api.problems import Fault, json_pointer
+from tasks_api.faults import Fault, json_pointer
 
 MOST_FAULTS = 100
 """How many faults of one call are told."""

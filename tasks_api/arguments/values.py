@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 
 from tasks_api.arguments.hints import UNION_LABEL
-from tasks_api.problems import Fault, json_pointer
+from tasks_api.faults import Fault, json_pointer
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode

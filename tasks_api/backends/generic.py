@@ -22,12 +22,8 @@ from tasks_api.backends.base import (
     StoredTask,
     Stretch,
 )
-from tasks_api.problems import (
-    Fault,
-    ListingNotSupported,
-    NotSupportedByBackend,
-    QueuesNotSupported,
-)
+from tasks_api.faults import Fault
+from tasks_api.problems import ListingNotSupported, NotSupportedByBackend, QueuesNotSupported
 from tasks_api.timestamps import aware
 
 

@@ -5,14 +5,8 @@ from typing import Any
 from tasks_api.backends import adapter_for
 from tasks_api.calls.call import Call
 from tasks_api.clients.caller import Caller
-from tasks_api.problems import (
-    MAX_FAULTS,
-    Fault,
-    InvalidRequest,
-    NotSupportedByBackend,
-    Problem,
-    json_pointer,
-)
+from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.problems import InvalidRequest, NotSupportedByBackend, Problem
 
 MEMBER = "tasks"
 MAX_TASKS = 1000

@@ -9,13 +9,8 @@ from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 from tasks_api.backends import adapter_for
 from tasks_api.calls.registry import TaskType, registry
 from tasks_api.clients.caller import Caller
-from tasks_api.problems import (
-    Fault,
-    InvalidRequest,
-    NotSupportedByBackend,
-    UnknownTask,
-    json_pointer,
-)
+from tasks_api.faults import Fault, json_pointer
+from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
 from tasks_api.timestamps import moment_of
 
 MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")

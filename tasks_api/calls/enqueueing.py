@@ -14,7 +14,8 @@ from django.tasks.exceptions import InvalidTask
 from tasks_api.backends import Enqueueing, StoredTask, adapter_for
 from tasks_api.calls.call import Call
 from tasks_api.clients.ownership import record_owner
-from tasks_api.problems import Fault, NotSupportedByBackend, StoreUnavailable, json_pointer
+from tasks_api.faults import Fault, json_pointer
+from tasks_api.problems import NotSupportedByBackend, StoreUnavailable
 from tasks_api.timestamps import as_stored
 
 logger = logging.getLogger("tasks_api.calls")

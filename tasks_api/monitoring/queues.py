@@ -10,8 +10,9 @@ from pydantic import Field
 
 from tasks_api.backends import QueueFigures, adapter_for, adapters
 from tasks_api.calls.registry import registry
+from tasks_api.faults import Fault
 from tasks_api.monitoring.shared import Shared
-from tasks_api.problems import Fault, InvalidRequest, NotFound, QueuesNotSupported
+from tasks_api.problems import InvalidRequest, NotFound, QueuesNotSupported
 
 
 class QueueRepresentation(TypedDict):

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 
 from tasks_api.arguments import Arguments, UnservableSignature
 from tasks_api.arguments.json_schemas import with_refs
-from tasks_api.problems import Fault, InvalidArguments
+from tasks_api.faults import Fault
+from tasks_api.problems import InvalidArguments
 from tests.arguments import signatures_corpus as corpus
 from tests.arguments import signatures_corpus_of_strings as corpus_of_strings
 

@@ -35,8 +35,8 @@ from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.prepared import SelectByKey
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
+from tasks_api.faults import Fault
 from tasks_api.ids import ids_belong_to, new_task_id, next_id_belongs_to
-from tasks_api.problems import Fault
 from tasks_api.timestamps import as_stored, aware
 
 logger = logging.getLogger("tasks_api.backends")

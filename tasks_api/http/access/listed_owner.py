@@ -4,9 +4,10 @@ from django.http import QueryDict
 
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.ownership import owner_called
+from tasks_api.faults import Fault
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.models import PROJECT_NAME, Scope
-from tasks_api.problems import Fault, InvalidRequest
+from tasks_api.problems import InvalidRequest
 
 
 def listed_owner(parameters: QueryDict, caller: Caller) -> int:

@@ -4,7 +4,8 @@ import re
 
 from rest_framework.request import Request
 
-from tasks_api.problems import Fault, InvalidRequest
+from tasks_api.faults import Fault
+from tasks_api.problems import InvalidRequest
 
 HEADER = "Idempotency-Key"
 

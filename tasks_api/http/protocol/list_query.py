@@ -19,7 +19,8 @@ from django.tasks import TaskResultStatus
 
 from tasks_api.backends import Position, Selection
 from tasks_api.backends.base import Side
-from tasks_api.problems import Fault, InvalidCursor, InvalidRequest
+from tasks_api.faults import Fault
+from tasks_api.problems import InvalidCursor, InvalidRequest
 from tasks_api.timestamps import moment_of, timestamp
 
 STATUSES = tuple(TaskResultStatus.values)

@@ -13,9 +13,9 @@ from pydantic import Field
 from rest_framework import exceptions as drf
 
 from tasks_api.backends import adapters
+from tasks_api.faults import Fault
 from tasks_api.http.protocol import request_id
 from tasks_api.problems import (
-    Fault,
     InternalError,
     InvalidRequest,
     MethodNotAllowed,

@@ -15,15 +15,13 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from tasks_api.conf import tasks_api_settings
+from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 from tasks_api.problems import (
-    MAX_FAULTS,
     BodyTooLarge,
-    Fault,
     InvalidRequest,
     LengthRequired,
     MalformedJSON,
     UnsupportedMediaType,
-    json_pointer,
 )
 
 MAX_INTEGER_DIGITS = 4300

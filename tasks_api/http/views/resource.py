@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks_api.clients.caller import Caller
+from tasks_api.faults import Fault
 from tasks_api.http.access.authentication import authentication_classes, require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
@@ -22,7 +23,7 @@ from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.protocol import request_id
 from tasks_api.http.protocol.problem_json import exception_handler
 from tasks_api.json_text import json_bytes
-from tasks_api.problems import Fault, InvalidRequest, MethodNotAllowed, NotAcceptable, Throttled
+from tasks_api.problems import InvalidRequest, MethodNotAllowed, NotAcceptable, Throttled
 
 
 class JSONRenderer(BaseRenderer):

@@ -20,6 +20,7 @@ from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.calls.retrying import call_again
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.ownership import owner_of_task
+from tasks_api.faults import json_pointer
 from tasks_api.http.access.listed_owner import listed_owner
 from tasks_api.http.openapi.operations import tasks as operations
 from tasks_api.http.protocol.conditional import entity_tag, is_current
@@ -29,7 +30,7 @@ from tasks_api.http.protocol.list_query import ListQuery, continued, narrowed
 from tasks_api.http.protocol.streaming import streamed
 from tasks_api.http.protocol.strict_json import read_json, read_nothing
 from tasks_api.http.views.resource import Resource
-from tasks_api.problems import NotFound, json_pointer
+from tasks_api.problems import NotFound
 from tasks_api.results.cancelling import cancel
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.reading import find, read, read_several
