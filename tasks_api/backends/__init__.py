@@ -10,26 +10,26 @@ from django.tasks.backends.dummy import DummyBackend
 from django.tasks.backends.immediate import ImmediateBackend
 
 from tasks_api.backends.base import (
-    Enqueueing,
+    Call,
     Failure,
     Position,
     QueueFigures,
     Selection,
+    Slice,
     StoredTask,
-    Stretch,
 )
-from tasks_api.backends.built_in import BuiltInAdapter, ImmediateAdapter
+from tasks_api.backends.built_in import BuiltInAdapter
 from tasks_api.backends.generic import Adapter
 
 __all__ = [
     "Adapter",
-    "Enqueueing",
+    "Call",
     "Failure",
     "Position",
     "QueueFigures",
     "Selection",
+    "Slice",
     "StoredTask",
-    "Stretch",
     "adapter_for",
     "adapters",
 ]
@@ -57,9 +57,7 @@ def adapters() -> Iterator[Adapter]:
 
 
 def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:
-    if isinstance(backend, ImmediateBackend):
-        return ImmediateAdapter
-    if isinstance(backend, DummyBackend):
+    if isinstance(backend, DummyBackend | ImmediateBackend):
         return BuiltInAdapter
     # By name, since django_tasks_db need not be installed.
     if any(

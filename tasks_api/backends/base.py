@@ -1,14 +1,30 @@
 """What an adapter gives us of a backend, in the terms of `django.tasks`."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from django.tasks import Task
 
-type Enqueueing = tuple[Task[..., Any], list[Any], dict[str, Any]]
-"""A task as it is to be enqueued, its positional and its keyword arguments."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    A checked call, ready to be enqueued.
+
+    Attributes:
+        task: with the queue, the priority and the `run_after` that it is to have.
+        owner: the number of the client whose task it becomes.
+        members: what the call says of the members that optional apps have added.
+
+    """
+
+    task: "Task[..., Any]"
+    args: list[Any]
+    kwargs: dict[str, Any]
+    owner: int
+    members: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +72,11 @@ class Selection:
     Which tasks of its owner a list shows; what is empty or None excludes none.
 
     The moment of enqueueing lies in `enqueued_after` <= moment < `enqueued_before`, both aware.
+    `filters` are names of `list_filters` with the texts that were given for them.
     """
 
     statuses: tuple[str, ...] = ()
-    task_path: str | None = None
+    filters: tuple[tuple[str, str], ...] = ()
     queue_name: str | None = None
     enqueued_after: datetime | None = None
     enqueued_before: datetime | None = None
@@ -113,7 +130,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Slice:
     """
     What a store found when it walked a list from a position.
 

@@ -14,13 +14,13 @@ from django.tasks.base import DEFAULT_TASK_PRIORITY
 from django.tasks.exceptions import TaskResultDoesNotExist
 
 from tasks_api.backends.base import (
-    Enqueueing,
+    Call,
     Failure,
     Position,
     QueueFigures,
     Selection,
+    Slice,
     StoredTask,
-    Stretch,
 )
 from tasks_api.faults import Fault
 from tasks_api.problems import ListingNotSupported, NotSupportedByBackend, QueuesNotSupported
@@ -93,9 +93,7 @@ class Adapter:
             faults.append(Fault("run_after_not_supported", detail, pointer="/run_after"))
         return faults
 
-    def enqueue(
-        self, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any], *, owner: int
-    ) -> StoredTask:
+    def enqueue(self, call: Call) -> StoredTask:
         """
         Let the backend enqueue a task.
 
@@ -104,11 +102,10 @@ class Adapter:
 
         """
         # As they were sent: a task that ran at once may have changed the copies it was given.
-        return replace(self.stored(task.enqueue(*args, **kwargs)), args=args, kwargs=kwargs)
+        stored = self.stored(call.task.enqueue(*call.args, **call.kwargs))
+        return replace(stored, args=call.args, kwargs=call.kwargs)
 
-    def enqueue_together(
-        self, enqueueings: Sequence[Enqueueing], *, owner: int
-    ) -> Iterator[StoredTask]:
+    def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
         """
         Enqueue tasks within the transaction that is open on `database`, while they are iterated over.
 
@@ -116,8 +113,7 @@ class Adapter:
             InvalidTask: the backend has a rule of its own that the next task breaks.
 
         """
-        for task, args, kwargs in enqueueings:
-            yield self.enqueue(task, args, kwargs, owner=owner)
+        yield from map(self.enqueue, calls)
 
     def cancel(self, identifier: str) -> StoredTask | None:
         """
@@ -146,7 +142,7 @@ class Adapter:
 
     def walk(
         self, selection: Selection, start: Position | None, *, owner: int, limit: int
-    ) -> Stretch:
+    ) -> Slice:
         """
         Walk the list of an owner's tasks from a position, or from the newest one; see `lists`.
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tasks_api.backends import adapter_for
-from tasks_api.calls.call import Call
+from tasks_api.backends import Call, adapter_for
+from tasks_api.calls.checking import check_call
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, Problem
@@ -41,7 +41,7 @@ def items_of(body: Any) -> list[Any]:
     return items
 
 
-def calls_of(items: list[Any], caller: Caller) -> list[Call]:
+def check_calls(items: list[Any], caller: Caller) -> list[Call]:
     """
     Check each of the calls, and report all that is wrong with them, as far as an answer has room.
 
@@ -54,7 +54,7 @@ def calls_of(items: list[Any], caller: Caller) -> list[Call]:
     faults: list[Fault] = []
     for number, item in enumerate(items):
         try:
-            call = Call.from_json(item, caller)
+            call = check_call(item, caller)
             _check_backend(call)
         except Problem as problem:
             kinds.add(type(problem))
@@ -73,16 +73,17 @@ def calls_of(items: list[Any], caller: Caller) -> list[Call]:
 def _fault_of(items: Any, *, is_there: bool) -> Fault | None:
     pointer = json_pointer(MEMBER)
     if not is_there:
-        return Fault("missing_member", "Should hold the tasks to enqueue.", pointer=pointer)
+        return Fault("missing", "Should hold the tasks to enqueue.", pointer=pointer)
     if not isinstance(items, list):
         return Fault("array_type", "Should be an array.", pointer=pointer)
     if not 1 <= len(items) <= MAX_TASKS:
-        return Fault("array_length", f"Should hold 1 to {MAX_TASKS:,} tasks.", pointer=pointer)
+        code = "too_long" if items else "too_short"
+        return Fault(code, f"Should hold 1 to {MAX_TASKS:,} tasks.", pointer=pointer)
     return None
 
 
 def _check_backend(call: Call) -> None:
-    if adapter_for(call.task_type.task.backend).database is None:
+    if adapter_for(call.task.backend).database is None:
         detail = "The task's backend cannot store several tasks at once: enqueue it by itself."
         fault = Fault("batch_not_supported", detail, pointer=json_pointer("task"))
         raise NotSupportedByBackend(faults=[fault])

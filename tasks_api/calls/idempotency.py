@@ -9,22 +9,23 @@ so that nothing is enqueued twice: requests with its key are answered 409 until 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, connections, router, transaction
 from django.utils import timezone
 from pydantic import TypeAdapter
 
-from tasks_api.backends import StoredTask, adapter_for
-from tasks_api.calls.enqueueing import EnqueuedAllTheSame, Order
+from tasks_api.backends import Call, StoredTask, adapter_for
+from tasks_api.calls.enqueueing import EnqueuedAllTheSame
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
-from tasks_api.timestamps import timestamp
+
+type Calls = Sequence[Call]
 
 LIFETIME = timedelta(hours=24)
 """For how long a key stands for its first request."""
@@ -34,49 +35,45 @@ WAIT_SECONDS = 5.0
 
 _INTERVAL_SECONDS = 0.05
 _snapshot: TypeAdapter[StoredTask] = TypeAdapter(StoredTask)
-_MOMENTS = ("run_after", "enqueued_at", "started_at", "last_attempted_at", "finished_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedRequest:
     """A client's request under a key; the fingerprint tells whether two ask for the same."""
 
-    owner: int
+    client: int
     key: str
     fingerprint: str
 
     @classmethod
-    def of(cls, owner: int, key: str, *, method: str, path: str, body: Any) -> "KeyedRequest":
+    def of(cls, client: int, key: str, path: str, body: Any) -> "KeyedRequest":
         """Take the fingerprint of what is asked for; how its JSON is written does not matter."""
-        meaning = json.dumps([method, path.rstrip("/"), body], sort_keys=True)
+        meaning = json.dumps([path.rstrip("/"), body], sort_keys=True)
         fingerprint = hashlib.sha256(meaning.encode()).hexdigest()
-        return cls(owner=owner, key=key, fingerprint=fingerprint)
+        return cls(client=client, key=key, fingerprint=fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Enqueued:
     """
-    What a keyed request leads to.
+    What a request to enqueue has led to.
 
     Attributes:
-        stored: the tasks just enqueued; of a replay those, as they were, whose backend keeps no
-            results.
-        identifiers: of a replay, the ids of the tasks that can be read again.
-        is_replay: whether the first request came earlier.
+        tasks: those just stored; of a replay those, as they were, whose backend keeps no results.
+        replayed: the ids of the other tasks of a replay, to be read again; None where the request is
+            the first with its key, or has none.
 
     """
 
-    stored: list[StoredTask]
-    identifiers: list[str]
-    is_replay: bool
+    tasks: list[StoredTask]
+    replayed: list[str] | None = None
 
     @classmethod
-    def of_record(cls, entries: list[Any]) -> "Outcome":
+    def before(cls, entries: list[Any]) -> "Enqueued":
         """Take up what a record has kept of the first request's tasks."""
         return cls(
-            stored=[_restored(entry) for entry in entries if not isinstance(entry, str)],
-            identifiers=[entry for entry in entries if isinstance(entry, str)],
-            is_replay=True,
+            tasks=[_restored(entry) for entry in entries if not isinstance(entry, str)],
+            replayed=[entry for entry in entries if isinstance(entry, str)],
         )
 
 
@@ -84,9 +81,13 @@ class _AnotherIsFirst(Exception):
     """A request with the same key is being served."""
 
 
-def enqueue_once(request: KeyedRequest, checked: Callable[[], Order]) -> Outcome:
+def enqueue_once(
+    request: KeyedRequest | None,
+    check: Callable[[], Calls],
+    enqueue: Callable[[Calls], list[StoredTask]],
+) -> Enqueued:
     """
-    Enqueue what is ordered, unless a request with this key came before; check it only otherwise.
+    Check calls and enqueue them, unless a request with the same key came before.
 
     Raises:
         IdempotencyKeyReused: 422, that request was another one.
@@ -94,21 +95,22 @@ def enqueue_once(request: KeyedRequest, checked: Callable[[], Order]) -> Outcome
         Problem: what checking and enqueueing raise; the key is then unused.
 
     """
-    order: Order | None = None
+    if request is None:
+        return Enqueued(tasks=enqueue(check()))
+    calls: Calls | None = None
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         record = _record_of(request)
         if record is None:
             try:
-                order = order or checked()
-                stored = _enqueue_first(request, order)
-                return Outcome(stored=stored, identifiers=[], is_replay=False)
+                calls = calls or check()
+                return Enqueued(tasks=_enqueue_first(request, calls, enqueue))
             except _AnotherIsFirst:
                 pass
         elif record.fingerprint != request.fingerprint:
             raise IdempotencyKeyReused
         elif record.tasks is not None:
-            return Outcome.of_record(record.tasks)
+            return Enqueued.before(record.tasks)
         if time.monotonic() >= deadline:
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
         _let_others_use_the_connection()
@@ -117,7 +119,7 @@ def enqueue_once(request: KeyedRequest, checked: Callable[[], Order]) -> Outcome
 
 def _record_of(request: KeyedRequest) -> IdempotencyRecord | None:
     records = IdempotencyRecord.objects.using(_database())
-    record = records.filter(client_number=request.owner, key=request.key).first()
+    record = records.filter(client_number=request.client, key=request.key).first()
     if record is not None and record.created_at <= timezone.now() - LIFETIME:
         # By its primary key: a new record that another request has just written stays.
         records.filter(pk=record.pk).delete()
@@ -125,18 +127,21 @@ def _record_of(request: KeyedRequest) -> IdempotencyRecord | None:
     return record
 
 
-def _enqueue_first(request: KeyedRequest, order: Order) -> list[StoredTask]:
-    with _record_for(request, order.databases) as record:
-        tasks = order.enqueue()
+def _enqueue_first(
+    request: KeyedRequest, calls: Calls, enqueue: Callable[[Calls], list[StoredTask]]
+) -> list[StoredTask]:
+    databases = {adapter_for(call.task.backend).database for call in calls}
+    with _record_for(request, is_transaction=databases == {_database()}) as record:
+        tasks = enqueue(calls)
         record.tasks = [_kept(task) for task in tasks]
         record.save(update_fields=["tasks"])
     return tasks
 
 
 @contextmanager
-def _record_for(request: KeyedRequest, databases: set[str | None]) -> Iterator[IdempotencyRecord]:
+def _record_for(request: KeyedRequest, *, is_transaction: bool) -> Iterator[IdempotencyRecord]:
     """Hold the key of a request for as long as the block takes; should it fail, free it again."""
-    if databases == {_database()}:
+    if is_transaction:
         with transaction.atomic(using=_database()):
             _refuse_to_wait_in_the_database(request)
             yield _write_pending(request)
@@ -155,7 +160,7 @@ def _record_for(request: KeyedRequest, databases: set[str | None]) -> Iterator[I
 
 def _write_pending(request: KeyedRequest) -> IdempotencyRecord:
     record = IdempotencyRecord(
-        client_number=request.owner,
+        client_number=request.client,
         key=request.key,
         fingerprint=request.fingerprint,
         created_at=timezone.now(),
@@ -177,7 +182,7 @@ def _refuse_to_wait_in_the_database(request: KeyedRequest) -> None:
     """
     connection = connections[_database()]
     if connection.vendor == "postgresql":
-        name = hashlib.sha256(f"{request.owner} {request.key}".encode()).digest()[:8]
+        name = hashlib.sha256(f"{request.client} {request.key}".encode()).digest()[:8]
         with connection.cursor() as cursor:
             number = int.from_bytes(name, signed=True)
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
@@ -200,13 +205,8 @@ def _kept(task: StoredTask) -> Any:
     if adapter_for(task.backend).keeps_results:
         return task.id
     # As text: no store takes every value that a task may have returned at once.
-    fields = {**asdict(task), **{name: _spelled(getattr(task, name)) for name in _MOMENTS}}
-    return {"task": json_text(fields)}
+    return {"task": json_text(_snapshot.dump_python(task, mode="json"))}
 
 
 def _restored(entry: Any) -> StoredTask:
-    return _snapshot.validate_python(json.loads(entry["task"]))
-
-
-def _spelled(moment: datetime | None) -> str | None:
-    return None if moment is None else timestamp(moment)
+    return _snapshot.validate_json(entry["task"])

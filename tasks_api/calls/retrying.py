@@ -1,12 +1,12 @@
 """Enqueueing anew what has finished, as a task of its own."""
 
-from tasks_api.backends import StoredTask
-from tasks_api.calls.call import Call
+from tasks_api.backends import Call, StoredTask
+from tasks_api.calls.checking import check_call
 from tasks_api.clients.caller import Caller
 from tasks_api.problems import NotFinished
 
 
-def call_again(task: StoredTask, caller: Caller) -> Call:
+def call_again(task: StoredTask, caller: Caller, *, owner: int) -> Call:
     """
     Make the call of a finished task once more, to run as soon as it can.
 
@@ -24,4 +24,4 @@ def call_again(task: StoredTask, caller: Caller) -> Call:
         "queue_name": task.queue_name,
         "priority": task.priority,
     }
-    return Call.from_json(same, caller)
+    return check_call(same, caller, owner=owner)

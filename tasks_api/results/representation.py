@@ -1,5 +1,6 @@
 """The JSON of a task: every member of it, built in this one place."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -66,9 +67,11 @@ class TaskListRepresentation(TypedDict):
     results: list[TaskRepresentation]
 
 
-def represent(task: StoredTask, *, url: str, with_tracebacks: bool) -> TaskRepresentation:
-    """Build the JSON object of a task that can be read at `url`."""
-    return {
+def represent(
+    task: StoredTask, *, url: str, with_tracebacks: bool, members: Mapping[str, Any]
+) -> TaskRepresentation:
+    """Build the JSON object of a task that can be read at `url`; apps add `members` to it."""
+    own: TaskRepresentation = {
         "id": task.id,
         "url": url,
         "task": task.task_path,
@@ -95,6 +98,7 @@ def represent(task: StoredTask, *, url: str, with_tracebacks: bool) -> TaskRepre
             for error in task.errors
         ],
     }
+    return {**own, **members} if members else own  # type: ignore[typeddict-item]
 
 
 def sees_tracebacks(reader: Caller) -> bool:

@@ -1,5 +1,6 @@
 """`GET /tasks/`: filters, pages, cursors."""
 
+import json
 import threading
 import uuid
 from collections.abc import Iterator
@@ -151,9 +152,15 @@ def test_ids_that_know_no_owner_are_read_and_not_listed(client: Client, admin: C
 
 def test_an_id_that_knows_no_owner_is_in_nobodys_list_by_chance() -> None:
     store(row(1, id=uuid.UUID("00000007-01a2-4065-b99c-d4393fc1e781")), row(2, owner=7))
-    answer = page_of(Selection(), None, owner=7, page_size=50)
+    answer = page_of(
+        Selection(),
+        None,
+        owner=7,
+        page_size=50,
+        spell=lambda tasks: ((task, json.dumps(task.args).encode()) for task in tasks),
+    )
 
-    assert [task.args for task in answer.tasks] == [[2]]
+    assert answer.tasks == [b"[2]"]
 
 
 def test_a_task_whose_code_was_removed_is_listed(client: Client) -> None:

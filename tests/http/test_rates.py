@@ -189,7 +189,7 @@ def test_windows_of_different_clients_begin_at_different_moments(clock: Any) -> 
 def test_a_batch_counts_its_tasks_and_one_that_does_not_fit_none(clock: Any) -> None:
     limited = caller("10/min")
     assert rates.spend(limited, 4).remaining == 6  # type: ignore[union-attr]
-    assert rates.spend(limited, 7, is_whole=True).is_exceeded  # type: ignore[union-attr]
+    assert rates.spend(limited, 7, all_or_none=True).is_exceeded  # type: ignore[union-attr]
     assert rates.spend(limited, 6).remaining == 0  # type: ignore[union-attr]
 
 

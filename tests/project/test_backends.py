@@ -90,7 +90,6 @@ def test_an_unknown_id_is_a_404_unless_a_backend_without_results_may_have_drawn_
     ("kind", "exception"),
     [
         ("exit", "builtins.SystemExit"),
-        ("interrupt", "builtins.KeyboardInterrupt"),
         ("cancel", "asyncio.exceptions.CancelledError"),
         ("generator", "builtins.GeneratorExit"),
         ("base", "builtins.BaseException"),

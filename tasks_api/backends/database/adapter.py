@@ -6,6 +6,7 @@ on a task that was renamed or removed.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +22,13 @@ from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from tasks_api.backends.base import (
-    Enqueueing,
+    Call,
     Failure,
     Position,
     QueueFigures,
     Selection,
+    Slice,
     StoredTask,
-    Stretch,
 )
 from tasks_api.backends.database.clock import database_now, knows_clock_of
 from tasks_api.backends.database.counting import figures_of
@@ -36,7 +37,7 @@ from tasks_api.backends.database.prepared import SelectByKey
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.faults import Fault
-from tasks_api.ids import ids_belong_to, new_task_id, next_id_belongs_to
+from tasks_api.ids import new_task_id, next_id_belongs_to
 from tasks_api.timestamps import as_stored, aware
 
 logger = logging.getLogger("tasks_api.backends")
@@ -103,37 +104,27 @@ class DatabaseAdapter(Adapter):
             faults.append(Fault("run_after_too_late", detail, pointer="/run_after"))
         return faults
 
-    def enqueue(
-        self, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any], *, owner: int
-    ) -> StoredTask:
-        with next_id_belongs_to(owner):
-            return super().enqueue(task, args, kwargs, owner=owner)
+    def enqueue(self, call: Call) -> StoredTask:
+        with next_id_belongs_to(call.owner):
+            return super().enqueue(call)
 
-    def enqueue_together(
-        self, enqueueings: Sequence[Enqueueing], *, owner: int
-    ) -> Iterator[StoredTask]:
+    def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
         if type(self.backend) is not DatabaseBackend or not self.ids_carry_owner:
             # A subclass may do more than store, and a database may draw the ids.
-            yield from super().enqueue_together(enqueueings, owner=owner)
+            yield from super().enqueue_together(calls)
             return
-        with ids_belong_to(owner):
-            # Those of one millisecond are in no order yet, and lists are in the order of the ids.
-            keys = sorted(new_task_id() for _ in enqueueings)
-        rows = [
-            self._row(key, *enqueueing) for key, enqueueing in zip(keys, enqueueings, strict=True)
-        ]
+        rows = [self._row(key, call) for key, call in zip(_ids_for(calls), calls, strict=True)]
         DBTaskResult.objects.bulk_create(rows)
-        results = [_result(row, task) for row, (task, *_) in zip(rows, enqueueings, strict=True)]
+        results = [_result(row, call.task) for row, call in zip(rows, calls, strict=True)]
         for result in results:
             task_enqueued.send(DatabaseBackend, task_result=result)
             yield self.stored(result)
 
-    def _row(
-        self, key: UUID, task: "Task[..., Any]", args: list[Any], kwargs: dict[str, Any]
-    ) -> "DBTaskResult[..., Any]":
+    def _row(self, key: UUID, call: Call) -> "DBTaskResult[..., Any]":
+        task = call.task
         return DBTaskResult(
             id=key,
-            args_kwargs={"args": args, "kwargs": kwargs},
+            args_kwargs={"args": call.args, "kwargs": call.kwargs},
             priority=task.priority,
             task_path=task.module_path,
             queue_name=task.queue_name,
@@ -169,11 +160,11 @@ class DatabaseAdapter(Adapter):
 
     def walk(
         self, selection: Selection, start: Position | None, *, owner: int, limit: int
-    ) -> Stretch:
+    ) -> Slice:
         rows = DBTaskResult.objects.all()
         walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
         reached = None if walk.reached is None else str(walk.reached)
-        return Stretch(map(_stored, walk.load(*_COLUMNS)), reached)
+        return Slice(map(_stored, walk.load(*_COLUMNS)), reached)
 
     def count_queues(self) -> list[QueueFigures]:
         rows = DBTaskResult.objects.using(self.database)
@@ -223,6 +214,17 @@ class DatabaseAdapter(Adapter):
                 id="tasks_api.E002",
             ),
         ]
+
+
+def _ids_for(calls: Sequence[Call]) -> Iterator[UUID]:
+    """Draw an id for each call, those of one owner in the order of the calls, as lists have them."""
+    drawn: dict[int, list[UUID]] = defaultdict(list)
+    for call in calls:
+        with next_id_belongs_to(call.owner):
+            drawn[call.owner].append(new_task_id())
+    # Those of one millisecond are in no order yet.
+    ordered = {owner: iter(sorted(ids)) for owner, ids in drawn.items()}
+    return (next(ordered[call.owner]) for call in calls)
 
 
 def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResult[..., Any]":

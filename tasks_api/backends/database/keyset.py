@@ -16,6 +16,7 @@ from django.tasks import TaskResultStatus
 
 from tasks_api.backends.base import Position, Selection
 from tasks_api.backends.database.id_ranges import IdRange
+from tasks_api.backends.list_filters import list_filters
 from tasks_api.ids import owner_of
 from tasks_api.timestamps import as_stored
 
@@ -80,13 +81,13 @@ class Walk:
             ids = ids.beyond(start)
         reached: UUID | None = None
         if filters := _filters(selection):
-            reached = _examined(_stretches(rows, selection, ids, to_older=to_older), to_older)
+            reached = _examined(_index_ranges(rows, selection, ids, to_older=to_older), to_older)
             if reached is not None:
                 ids = ids.beyond(Position(">=" if to_older else "<=", str(reached)))
         found: dict[UUID, int] = {}
-        for stretch in _stretches(rows, selection, ids, to_older=to_older):
+        for range_ in _index_ranges(rows, selection, ids, to_older=to_older):
             # A task that changes its status between two of them is in both.
-            found |= _sizes(stretch.filter(filters)[: limit + 1])
+            found |= _sizes(range_.filter(filters)[: limit + 1])
         sizes = sorted(found.items(), reverse=to_older)
         if len(sizes) > limit:
             sizes = sizes[:limit]
@@ -107,7 +108,7 @@ class Walk:
         return not self.statuses or row["status"] in self.statuses
 
 
-def _stretches(
+def _index_ranges(
     rows: QuerySet[Any], selection: Selection, ids: IdRange, *, to_older: bool
 ) -> Iterator[QuerySet[Any]]:
     """
@@ -122,28 +123,30 @@ def _stretches(
         found = [ids.among(rows)]
     else:
         found = [ids.among(rows, status=status, queue_name=queue_name) for status in wanted]
-    for stretch in found:
-        yield stretch.reverse() if to_older else stretch
+    for rows_of_range in found:
+        yield rows_of_range.reverse() if to_older else rows_of_range
 
 
-def _examined(stretches: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
+def _examined(ranges: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
     """Say how far one may go in all of them at a bounded cost; None for as far as they go."""
     ends = [
         end
-        for stretch in stretches
-        for end in stretch.values_list("id", flat=True)[MAX_EXAMINED - 1 : MAX_EXAMINED]
+        for rows in ranges
+        for end in rows.values_list("id", flat=True)[MAX_EXAMINED - 1 : MAX_EXAMINED]
     ]
     return (max if to_older else min)(ends, default=None)
 
 
 def _filters(selection: Selection) -> Q:
     """Say what no range of an index does: falsy where there is nothing to say."""
-    wanted: dict[str, Any] = {
-        "task_path": selection.task_path,
-        "enqueued_at__gte": selection.enqueued_after and as_stored(selection.enqueued_after),
-        "enqueued_at__lt": selection.enqueued_before and as_stored(selection.enqueued_before),
-    }
-    return Q(**{lookup: value for lookup, value in wanted.items() if value is not None})
+    wanted = Q()
+    for name, text in selection.filters:
+        wanted &= list_filters[name].rows(list_filters[name].parse(text))
+    if selection.enqueued_after is not None:
+        wanted &= Q(enqueued_at__gte=as_stored(selection.enqueued_after))
+    if selection.enqueued_before is not None:
+        wanted &= Q(enqueued_at__lt=as_stored(selection.enqueued_before))
+    return wanted
 
 
 def _sizes(rows: QuerySet[Any]) -> list[tuple[UUID, int]]:

@@ -45,11 +45,11 @@ class Allowance:
         }
 
 
-def spend(caller: Caller, number: int = 1, *, is_whole: bool = False) -> Allowance | None:
+def spend(caller: Caller, number: int = 1, *, all_or_none: bool = False) -> Allowance | None:
     """
     Count so many requests of a client and tell what is left; None for a client without a rate.
 
-    Of those that are one whole, none is counted when not all of them fit.
+    With `all_or_none`, none of them is counted where not all of them fit.
 
     Raises:
         StoreUnavailable: 503, the cache cannot be reached: what cannot be counted must not pass.
@@ -63,7 +63,7 @@ def spend(caller: Caller, number: int = 1, *, is_whole: bool = False) -> Allowan
     name = f"tasks_api:rate:{caller.number}:{rate.limit}/{rate.seconds}:{int(window)}"
     spent = _count(name, number, rate.seconds)
     is_exceeded = spent > rate.limit
-    if is_exceeded and is_whole:
+    if is_exceeded and all_or_none:
         spent = _count(name, -number, rate.seconds)
     return Allowance(
         rate=rate,

@@ -1,5 +1,5 @@
 """
-The OpenAPI document: drf-spectacular walks the URLs, `operations` says what each one does.
+The OpenAPI document: drf-spectacular walks the URLs, the operations of the views say what each does.
 
 The calls of the task types are part of it, so that it says of each deployment what that takes.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.generators import SchemaGenerator as SpectacularGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
@@ -23,10 +24,11 @@ from tasks_api.http.openapi.operation import (
     BATCH,
     CALL,
     FOR_CLIENTS,
+    TAGS,
     Answer,
     Operation,
+    operation_of,
 )
-from tasks_api.http.openapi.operations import OPERATIONS
 from tasks_api.http.protocol.problem_json import ProblemRepresentation
 from tasks_api.problems import Problem
 
@@ -66,14 +68,6 @@ INFO = {
     ),
     "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
 }
-TAGS = {
-    "tasks": "Enqueued executions of task types.",
-    "task types": "Registered task functions.",
-    "queues": "What waits, and what runs.",
-    "workers": "Processes that run tasks.",
-    "about": "Where everything is.",
-    "health": "For whoever starts, stops and balances processes.",
-}
 
 
 @lru_cache(maxsize=64)
@@ -94,7 +88,11 @@ def openapi_yaml(task_types: tuple[str, ...]) -> bytes:
 
 
 class OwnComponents(ComponentRegistry):
-    """Goes along when this app's document is generated, which tells it from the project's own."""
+    """Goes along when this app's document is generated, and collects what the document describes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
 
 
 class SchemaGenerator(SpectacularGenerator):
@@ -114,10 +112,10 @@ class SchemaGenerator(SpectacularGenerator):
 
     def document(self, task_types: tuple[str, ...]) -> Schema:
         """Describe the resources, and of the task types these."""
-        self.registry = OwnComponents()
+        self.registry = described = OwnComponents()
         paths: Schema = self.parse(None, public=True)  # type: ignore[no-untyped-call]
         operations = [operation for path in paths.values() for operation in path.values()]
-        schemas = _components_of_answers()
+        schemas = _components_of_answers(described.operations)
         calls = CallSchemas.of(
             [registry.task_types[name] for name in task_types], reserved={BATCH, CALL, *schemas}
         )
@@ -166,19 +164,23 @@ class OperationSchema(AutoSchema):
         if not isinstance(registry, OwnComponents):
             # The project's document: what our operations refer to is not in there.
             return {}
-        action = getattr(self.view, "action", None) or method.lower()
         view: Any = self.view
-        operation = getattr(view, action).operation
-        return _document(operation, for_clients=view.needs_client)
+        operation = operation_of(view, method)
+        if operation is None:
+            raise ImproperlyConfigured(
+                f"{method} {path} is served, but its view names no operation."
+            )
+        registry.operations.append(operation)
+        return _document(operation, tag=view.tag, for_clients=view.needs_client)
 
 
-def _document(operation: Operation, *, for_clients: bool) -> Schema:
+def _document(operation: Operation, *, tag: str, for_clients: bool) -> Schema:
     needs = f" Needs the scope `{operation.scope}`." if operation.scope else ""
     document: Schema = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "description": operation.description + needs,
-        "tags": [operation.tag],
+        "tags": [tag],
         "security": [{KEY: []}] if for_clients else [],
     }
     if operation.parameters:
@@ -265,11 +267,11 @@ def _headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _components_of_answers() -> dict[str, Schema]:
+def _components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
     """Derive the schemas of answers from the types that build them."""
     representations = {
         answer.representation
-        for operation in OPERATIONS
+        for operation in operations
         for answer in operation.answers.values()
         if answer.representation is not None
     }

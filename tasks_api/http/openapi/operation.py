@@ -1,28 +1,30 @@
-"""What there is to say of an operation; the decorator of its view's method."""
+"""What an operation of a resource is; it stands at the method of the view that serves it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from tasks_api import problems
-from tasks_api.models import Scope
 from tasks_api.problems import Problem
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A successful answer: `representation` is None for one without a body."""
-
-    description: str
-    representation: type | None = None
-    headers: tuple[str, ...] = ()
-
+type Schema = dict[str, Any]
 
 CALL = "Call"
 """The component of any one call."""
 
 BATCH = "Batch"
 """The component of several."""
+
+TAGS = {
+    "tasks": "Enqueued executions of task types.",
+    "task types": "Registered task functions.",
+    "queues": "What waits, and what runs.",
+    "workers": "Processes that run tasks.",
+    "about": "Where everything is.",
+    "health": "For whoever starts, stops and balances processes.",
+}
+"""The groups of operations, in the order of the document; an app adds its own."""
 
 ALWAYS: tuple[type[Problem], ...] = (
     problems.InvalidRequest,
@@ -45,9 +47,20 @@ READING_A_BODY: tuple[type[Problem], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful answer: `representation` is None for one without a body."""
+
+    description: str
+    representation: type | None = None
+    headers: tuple[str, ...] = ()
+
+
+@dataclass
 class Operation:
     """
-    An operation of a resource.
+    An operation of a resource: the decorator of its view's method.
+
+    The method's docstring is the summary and the description that the document shows.
 
     Attributes:
         operation_id: the name of the method in generated clients.
@@ -57,31 +70,60 @@ class Operation:
     """
 
     operation_id: str
-    scope: Scope | None
-    summary: str
-    description: str
-    tag: str
-    answers: dict[int, Answer]
+    _: KW_ONLY
+    answers: Mapping[int, Answer]
+    scope: str | None = None
     problems: tuple[type[Problem], ...] = ()
-    parameters: tuple[dict[str, Any], ...] = ()
+    parameters: tuple[Schema, ...] = ()
     body: str | None = None
+    summary: str = field(init=False)
+    description: str = field(init=False)
+
+    def __call__[Method: Callable[..., Any]](self, method: Method) -> Method:
+        summary, _, description = (inspect.getdoc(method) or "").partition("\n\n")
+        self.summary = summary.removesuffix(".")
+        self.description = " ".join(description.split())
+        method.operation = self  # type: ignore[attr-defined]
+        return method
 
     @property
     def query_parameters(self) -> set[str]:
         """The names of the query parameters that it takes."""
         return {parameter["name"] for parameter in self.parameters if parameter["in"] == "query"}
 
-    def __call__[Method: Callable[..., Any]](self, method: Method) -> Method:
-        method.operation = self  # type: ignore[attr-defined]
-        return method
+
+def operation_of(view: Any, method: str) -> Operation | None:
+    """Return the operation of a view that serves a method such as `GET`, if there is one."""
+    name = getattr(view, "action", None) or method.lower()
+    served: Operation | None = getattr(getattr(view, name, None), "operation", None)
+    return served
 
 
-def query_parameter(
-    name: str, description: str, schema: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def path_parameter(name: str, description: str, example: str | None = None) -> Schema:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string"},
+        **({} if example is None else {"example": example}),
+    }
+
+
+def query_parameter(name: str, description: str, schema: Schema | None = None) -> Schema:
     return {
         "name": name,
         "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema or {"type": "string"},
+    }
+
+
+def header_parameter(name: str, description: str, schema: Schema | None = None) -> Schema:
+    return {
+        "name": name,
+        "in": "header",
         "required": False,
         "description": description,
         "schema": schema or {"type": "string"},

@@ -1,6 +1,8 @@
 """Conditional requests (RFC 9110, section 13): a poll that brings no news costs no body."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from django.utils.http import parse_etags
 from rest_framework.request import Request
@@ -8,8 +10,8 @@ from rest_framework.request import Request
 from tasks_api.backends import StoredTask
 
 
-def entity_tag(task: StoredTask) -> str:
-    """Derive a weak entity tag from what changes in the life of a task."""
+def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
+    """Derive a weak entity tag from what changes in the life of a task, members of apps included."""
     state = (
         task.id,
         task.status,
@@ -18,6 +20,7 @@ def entity_tag(task: StoredTask) -> str:
         task.last_attempted_at,
         task.finished_at,
         task.worker_ids,
+        members,
     )
     return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 

@@ -19,6 +19,7 @@ from django.tasks import TaskResultStatus
 
 from tasks_api.backends import Position, Selection
 from tasks_api.backends.base import Side
+from tasks_api.backends.list_filters import list_filters
 from tasks_api.faults import Fault
 from tasks_api.problems import InvalidCursor, InvalidRequest
 from tasks_api.timestamps import moment_of, timestamp
@@ -57,10 +58,10 @@ class ListQuery:
             InvalidCursor: 400, the cursor was not given out for this owner and these filters.
 
         """
-        reader = _Reader(parameters)
-        query = reader.ids() if "id" in parameters else reader.page()
-        if reader.faults:
-            raise InvalidRequest(faults=reader.faults)
+        given = _Parameters(parameters)
+        query = given.ids() if "id" in parameters else given.page()
+        if given.faults:
+            raise InvalidRequest(faults=given.faults)
         cursor = parameters.get("cursor")
         if cursor is None:
             return query
@@ -84,7 +85,7 @@ def narrowed(parameters: QueryDict, identifiers: list[str]) -> QueryDict:
     return following
 
 
-class _Reader:
+class _Parameters:
     """Reads parameter by parameter and collects what is wrong with them."""
 
     def __init__(self, parameters: QueryDict) -> None:
@@ -113,30 +114,36 @@ class _Reader:
         return ListQuery(
             selection=Selection(
                 statuses=tuple(sorted(set(self._statuses()))),
-                task_path=self.parameters.get("task"),
+                filters=tuple(self._filters()),
                 queue_name=self.parameters.get("queue_name"),
-                enqueued_after=self._value("enqueued_after", _MOMENT, moment_of),
-                enqueued_before=self._value("enqueued_before", _MOMENT, moment_of),
+                enqueued_after=self._value("enqueued_after", "date_time", _MOMENT, moment_of),
+                enqueued_before=self._value("enqueued_before", "date_time", _MOMENT, moment_of),
             ),
-            page_size=self._value("page_size", _SIZE, _page_size) or DEFAULT_PAGE_SIZE,
+            page_size=self._value("page_size", "out_of_range", _SIZE, _page_size)
+            or DEFAULT_PAGE_SIZE,
         )
+
+    def _filters(self) -> Iterator[tuple[str, str]]:
+        for name, known in list_filters.items():
+            if self._value(name, known.code, known.expected, known.parse) is not None:
+                yield name, str(self.parameters[name])
 
     def _statuses(self) -> Iterator[str]:
         for status in self.parameters.getlist("status"):
             if status in STATUSES:
                 yield status
             else:
-                self._report("status", f"Should be one of {', '.join(STATUSES)}.", "status")
+                self._report("enum", f"Should be one of {', '.join(STATUSES)}.", "status")
 
     def _value[Value](
-        self, name: str, expected: str, parse: Callable[[str], Value | None]
+        self, name: str, code: str, expected: str, parse: Callable[[str], Value | None]
     ) -> Value | None:
         text = self.parameters.get(name)
         if text is None:
             return None
         value = parse(text)
         if value is None:
-            self._report(name, expected, name)
+            self._report(code, expected, name)
         return value
 
     def _report(self, code: str, detail: str, parameter: str) -> None:

@@ -12,7 +12,11 @@ from tasks_api.json_text import json_bytes
 
 
 def streamed(
-    results: Iterable[Mapping[str, Any]], request: Request, *, status: int
+    results: Iterable[Mapping[str, Any]],
+    request: Request,
+    *,
+    status: int,
+    headers: Mapping[str, str],
 ) -> StreamingHttpResponse:
     """
     Answer with `{"results": […]}`, however many there are and however large they are together.
@@ -24,7 +28,9 @@ def streamed(
     first = next(remaining, None)
     every = [] if first is None else chain([first], remaining)
     pieces = _pieces(every, request)
-    return StreamingHttpResponse(pieces, status=status, content_type="application/json")
+    return StreamingHttpResponse(
+        pieces, status=status, content_type="application/json", headers=dict(headers)
+    )
 
 
 def _pieces(results: Iterable[Mapping[str, Any]], request: Request) -> Iterator[bytes]:

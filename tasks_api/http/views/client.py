@@ -1,20 +1,56 @@
 """`/client/`: who asks."""
 
+from typing import Annotated, TypedDict
+
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_api.clients.caller import Caller
 from tasks_api.conf import tasks_api_settings
-from tasks_api.http.openapi.operations.about import GET_CLIENT, ClientRepresentation
+from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.views.resource import Resource
+from tasks_api.results.representation import Timestamp
 from tasks_api.timestamps import timestamp
+
+
+class LimitsRepresentation(TypedDict):
+    """What a request may be at most."""
+
+    max_body_bytes: int
+    max_depth: Annotated[int, Field(description="Of arrays and objects in a body.")]
+
+
+class ClientRepresentation(TypedDict):
+    """The client that asks, as the server knows it."""
+
+    name: str
+    scopes: list[str]
+    task_patterns: Annotated[
+        list[str], Field(description="Which of the exposed task types it may enqueue.")
+    ]
+    rate: Annotated[
+        str | None, Field(description="How many requests it may send.", examples=["100/min"])
+    ]
+    key_expires_at: Timestamp | None
+    limits: LimitsRepresentation
 
 
 class ClientView(Resource):
     """The client that a key belongs to."""
 
-    @GET_CLIENT
+    tag = "about"
+
+    @Operation(
+        "get_client",
+        answers={200: Answer(description="The client.", representation=ClientRepresentation)},
+    )
     def get(self, request: Request) -> Response:
+        """
+        Read who this key is.
+
+        Answers with the client that asks: what it may do, and the limits that apply.
+        """
         return Response(_represent(self.caller))
 
 

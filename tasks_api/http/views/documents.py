@@ -16,7 +16,8 @@ from tasks_api.calls.registry import registry
 from tasks_api.conf import tasks_api_settings
 from tasks_api.http.access.authentication import find_caller
 from tasks_api.http.openapi.document import openapi_document, openapi_yaml
-from tasks_api.http.views.resource import AcceptAnything, Resource
+from tasks_api.http.protocol.negotiation import AcceptAnything
+from tasks_api.http.views.resource import Resource
 from tasks_api.problems import Problem
 
 CONTENT_SECURITY_POLICY = "; ".join(

@@ -4,19 +4,57 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks_api.http.openapi.operations.queues import GET_QUEUE, LIST_QUEUES
+from tasks_api import problems
+from tasks_api.http.openapi.operation import Answer, Operation, path_parameter, query_parameter
 from tasks_api.http.views.resource import Resource
-from tasks_api.monitoring.queues import queue_called, queues, represent_queue
+from tasks_api.models import Scope
+from tasks_api.monitoring.queues import (
+    QueueListRepresentation,
+    QueueRepresentation,
+    queue_called,
+    queues,
+    represent_queue,
+)
 
 
 class QueueViewSet(Resource, ViewSet):
     """Queues of task backends."""
 
-    @LIST_QUEUES
+    tag = "queues"
+
+    @Operation(
+        "list_queues",
+        scope=Scope.ADMIN,
+        answers={200: Answer(description="The queues.", representation=QueueListRepresentation)},
+        problems=(problems.QueuesNotSupported,),
+    )
     def list(self, request: Request) -> Response:
+        """
+        List the queues.
+
+        Answers with the queues that settings and task types name, and with those in which a task
+        waits or runs. The figures are counted every few seconds. Backends that cannot count are
+        left out.
+        """
         return Response({"results": [represent_queue(queue) for queue in queues()]})
 
-    @GET_QUEUE
+    @Operation(
+        "get_queue",
+        scope=Scope.ADMIN,
+        answers={200: Answer(description="The queue.", representation=QueueRepresentation)},
+        problems=(problems.NotFound, problems.QueuesNotSupported),
+        parameters=(
+            path_parameter(
+                "name", "The name of the queue; a slash in it may be spelled `%2F`.", "default"
+            ),
+            query_parameter("backend", "Which backend's, where several have a queue of this name."),
+        ),
+    )
     def retrieve(self, request: Request, name: str) -> Response:
+        """
+        Read a queue.
+
+        Answers with one queue, as the list shows it.
+        """
         backend = request._request.GET.get("backend")
         return Response(represent_queue(queue_called(name, backend)))

@@ -4,12 +4,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import DisallowedHost
 from django.db import connections, transaction
-from django.http.request import MediaType
 from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,74 +16,11 @@ from tasks_api.http.access.authentication import authentication_classes, require
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
 from tasks_api.http.openapi.document import OperationSchema
+from tasks_api.http.openapi.operation import operation_of
 from tasks_api.http.protocol import request_id
+from tasks_api.http.protocol.negotiation import AcceptJSON, JSONRenderer, LeaveBody
 from tasks_api.http.protocol.problem_json import exception_handler
-from tasks_api.json_text import json_bytes
-from tasks_api.problems import InvalidRequest, MethodNotAllowed, NotAcceptable, Throttled
-
-
-class JSONRenderer(BaseRenderer):
-    """Writes compact JSON in UTF-8."""
-
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Any = None,
-    ) -> bytes:
-        return b"" if data is None else json_bytes(data)
-
-
-class LeaveBody(BaseParser):
-    """
-    Parses nothing: bodies are read by `strict_json`, and only once it is known who sent them.
-
-    DRF asks a parser when a session's CSRF token is looked for; that must be in its header.
-    """
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        return {}
-
-
-class AcceptJSON(BaseContentNegotiation):
-    """Takes every `Accept` that does not rule JSON out."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        if not self._admits_json(request.headers.get("Accept", "*/*")):
-            raise NotAcceptable
-        return renderers[0], JSONRenderer.media_type
-
-    @staticmethod
-    def _admits_json(accept: str) -> bool:
-        """Tell by the most specific range that matches; parameters such as a charset do not count."""
-        ranges = [MediaType(text.strip()) for text in accept.split(",") if text.strip()]
-        for main, sub in (("application", "json"), ("application", "*"), ("*", "*")):
-            qualities = [
-                one.quality for one in ranges if (one.main_type, one.sub_type) == (main, sub)
-            ]
-            if qualities:
-                return max(qualities) > 0
-        return not ranges
-
-
-class AcceptAnything(AcceptJSON):
-    """Answers with the one form that there is, whatever `Accept` says (RFC 9110, 12.4.1)."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
 
 
 class Resource(APIView):
@@ -95,6 +28,7 @@ class Resource(APIView):
     The base of every view, free of the project's own defaults for DRF.
 
     Attributes:
+        tag: which group of the document its operations are in.
         checks_host: whether the request's `Host` must be one of `ALLOWED_HOSTS`.
         needs_client: whether only clients are served, each with the scope of the operation.
         caller: the client that sent the request, where one is needed.
@@ -102,6 +36,7 @@ class Resource(APIView):
 
     """
 
+    tag: ClassVar[str]
     checks_host: ClassVar[bool] = True
     needs_client: ClassVar[bool] = True
     caller: Caller
@@ -145,9 +80,9 @@ class Resource(APIView):
             # Counted before it is judged: every answer to a limited client says what is left.
             self._count(spend(self.caller))
             # A method without an operation fails here: nothing is served by mistake.
-            operation = getattr(self, str(request.method).lower()).operation
-            if operation.scope is not None:
-                require_scope(self.caller, operation.scope)
+            scope = getattr(self, str(request.method).lower()).operation.scope
+            if scope is not None:
+                require_scope(self.caller, scope)
 
     def spend_more(self, number: int, *, pointer: str) -> None:
         """
@@ -165,7 +100,7 @@ class Resource(APIView):
         if number + 1 > rate.limit:
             detail = f"Should hold at most {rate.limit:,} tasks, as this client's rate does."
             raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
-        self._count(spend(self.caller, number, is_whole=True))
+        self._count(spend(self.caller, number, all_or_none=True))
 
     def _count(self, allowance: Allowance | None) -> None:
         self.allowance = allowance
@@ -188,9 +123,7 @@ class Resource(APIView):
 
     def _query_parameters(self, request: Request) -> set[str]:
         """Name the query parameters that the requested operation documents: it takes no others."""
-        method = str(request.method).lower()
-        handler = getattr(self, getattr(self, "action", None) or method, None)
-        operation = getattr(handler, "operation", None)
+        operation = operation_of(self, str(request.method))
         return operation.query_parameters if operation else set()
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:

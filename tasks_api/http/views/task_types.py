@@ -4,9 +4,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks_api.calls.catalogue import represent_task_type, task_types_for
+from tasks_api import problems
+from tasks_api.calls.catalogue import (
+    TaskTypeListRepresentation,
+    TaskTypeRepresentation,
+    represent_task_type,
+    task_types_for,
+)
 from tasks_api.calls.registry import registry
-from tasks_api.http.openapi.operations.task_types import GET_TASK_TYPE, LIST_TASK_TYPES
+from tasks_api.http.openapi.operation import Answer, Operation, path_parameter
 from tasks_api.http.views.resource import Resource
 from tasks_api.problems import NotFound
 
@@ -14,13 +20,37 @@ from tasks_api.problems import NotFound
 class TaskTypeViewSet(Resource, ViewSet):
     """Registered tasks."""
 
-    @LIST_TASK_TYPES
+    tag = "task types"
+
+    @Operation(
+        "list_task_types",
+        answers={
+            200: Answer(description="The task types.", representation=TaskTypeListRepresentation)
+        },
+    )
     def list(self, request: Request) -> Response:
+        """
+        List the task types.
+
+        Answers with every task type that can be enqueued, by name.
+        """
         task_types = task_types_for(self.caller)
         return Response({"results": [represent_task_type(task_type) for task_type in task_types]})
 
-    @GET_TASK_TYPE
+    @Operation(
+        "get_task_type",
+        answers={200: Answer(description="The task type.", representation=TaskTypeRepresentation)},
+        problems=(problems.NotFound,),
+        parameters=(
+            path_parameter("name", "The name of the task type.", "service.tasks.say_hello"),
+        ),
+    )
     def retrieve(self, request: Request, name: str) -> Response:
+        """
+        Read a task type.
+
+        Answers with one task type: what its arguments are and where it runs.
+        """
         task_type = registry.task_types.get(name)
         if task_type is None or not self.caller.may_enqueue(name):
             raise NotFound("There is no task type of this name.")

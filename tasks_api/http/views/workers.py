@@ -4,14 +4,29 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from tasks_api.http.openapi.operations.workers import LIST_WORKERS
+from tasks_api import problems
+from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.views.resource import Resource
-from tasks_api.monitoring.workers import workers
+from tasks_api.models import Scope
+from tasks_api.monitoring.workers import WorkerListRepresentation, workers
 
 
 class WorkerViewSet(Resource, ViewSet):
     """Processes that run tasks."""
 
-    @LIST_WORKERS
+    tag = "workers"
+
+    @Operation(
+        "list_workers",
+        scope=Scope.ADMIN,
+        answers={200: Answer(description="The workers.", representation=WorkerListRepresentation)},
+        problems=(problems.QueuesNotSupported,),
+    )
     def list(self, request: Request) -> Response:
+        """
+        List the workers.
+
+        Answers with the processes that run tasks. One that is gone stays until another has ended
+        its task, for some seconds as a rule.
+        """
         return Response({"results": workers()})

@@ -1,0 +1,59 @@
+"""
+The place of filters of `GET /tasks/`: an optional app adds query parameters that select tasks.
+
+Example:
+    `add_list_filter(ListFilter("schedule", description="The id of a schedule.", parse=uuid_or_none,
+    code="unknown_schedule", expected="Should be the id of a schedule.", rows=lambda schedule:
+    Q(pk__in=Run.objects.filter(schedule=schedule).values("task"))))`, in `AppConfig.ready()`.
+
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFilter:
+    """
+    A query parameter that selects tasks, which may be given once.
+
+    Attributes:
+        name: the parameter.
+        parse: reads its text; None for what is no value.
+        code: the code of the fault that such a text is.
+        expected: what the text should be: `Should be …`.
+        rows: the condition on rows of the database backend's table that a value stands for. No index
+            of lists knows it: the rows that are looked at for a page are bounded, not those found.
+
+    """
+
+    name: str
+    description: str
+    parse: Callable[[str], Any]
+    code: str
+    expected: str
+    rows: Callable[[Any], Q]
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+list_filters: dict[str, ListFilter] = {}
+
+
+def add_list_filter(added: ListFilter) -> None:
+    """Let lists of tasks be filtered by one more parameter; call it in `AppConfig.ready()`."""
+    list_filters[added.name] = added
+
+
+add_list_filter(
+    ListFilter(
+        name="task",
+        description="The name of a task type.",
+        parse=str,
+        code="string_type",
+        expected="Should be the name of a task type.",
+        rows=lambda name: Q(task_path=name),
+    )
+)

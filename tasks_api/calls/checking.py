@@ -1,0 +1,124 @@
+"""From what a client sent to the call of a task, checked as far as the request alone allows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.tasks import Task
+from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
+from django.tasks.exceptions import InvalidTask
+
+from tasks_api.backends import Call, adapter_for
+from tasks_api.calls.members import call_members, faults_of_members
+from tasks_api.calls.registry import registry
+from tasks_api.clients.caller import Caller
+from tasks_api.faults import Fault, json_pointer
+from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
+from tasks_api.timestamps import as_stored, moment_of
+
+MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
+
+_TYPES: tuple[tuple[str, type, str, str], ...] = (
+    ("task", str, "string_type", "Should be a string."),
+    ("args", list, "array_type", "Should be an array."),
+    ("kwargs", dict, "object_type", "Should be an object."),
+    ("queue_name", str, "string_type", "Should be a string."),
+)
+
+
+def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
+    """
+    Check what a client sent, such as `{"task": "shop.tasks.refund", "kwargs": {"order": 7}}`.
+
+    The task becomes the client's own, unless it is to be another owner's.
+
+    Raises:
+        InvalidRequest: 400, a member is missing, unknown or of the wrong form.
+        UnknownTask: 400, `task` is not on the registry, or not for this client.
+        InvalidArguments: 400, the arguments do not fit the function.
+        NotSupportedByBackend: 400, the backend cannot do what a member asks for.
+
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest(
+            "The body must be a JSON object.",
+            faults=[Fault("object_type", "Should be an object.", pointer="")],
+        )
+    if faults := _faults_of_form(body) + faults_of_members(body, caller):
+        raise InvalidRequest(faults=faults)
+    task_type = registry.task_types.get(body["task"])
+    if task_type is None or not caller.may_enqueue(body["task"]):
+        fault = Fault("unknown_task", "Should be the name of a task type.", pointer="/task")
+        raise UnknownTask(faults=[fault])
+    args, kwargs = body.get("args", []), body.get("kwargs", {})
+    task_type.arguments.check(args, kwargs)
+    return Call(
+        task=_placed(task_type.task, body),
+        args=args,
+        kwargs=kwargs,
+        owner=caller.number if owner is None else owner,
+        members={name: body[name] for name in call_members if body.get(name) is not None},
+    )
+
+
+def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
+    """Return the task in the queue, with the priority and at the moment that the call asks for."""
+    queue_name, priority = body.get("queue_name"), body.get("priority")
+    run_after = _moment(body["run_after"]) if "run_after" in body else None
+    adapter = adapter_for(task.backend)
+    if faults := adapter.refusals(task, queue_name, priority, run_after):
+        raise NotSupportedByBackend(faults=faults)
+    if run_after is not None and run_after <= datetime.now(UTC):
+        # A moment that has passed means now; kept, it would let a client jump the queue.
+        run_after = None
+    if (queue_name, priority, run_after) == (None, None, None):
+        return task
+    try:
+        return task.using(
+            queue_name=queue_name,
+            priority=priority,
+            run_after=None if run_after is None else as_stored(run_after),
+        )
+    except InvalidTask as error:
+        raise refused_by_backend() from error
+
+
+def refused_by_backend() -> NotSupportedByBackend:
+    """Build the 400 for a call whose task its backend refuses by a rule of its own."""
+    detail = "Breaks a rule of its task's backend."
+    return NotSupportedByBackend(faults=[Fault("backend_rule", detail, pointer="")])
+
+
+def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
+    known = (*MEMBERS, *call_members)
+    faults = [
+        Fault(
+            "unknown_member",
+            f"There is no such member; there are: {', '.join(known)}.",
+            pointer=json_pointer(name),
+        )
+        for name in body
+        if name not in known
+    ]
+    if "task" not in body:
+        faults.append(Fault("missing", "Should name a task type.", pointer="/task"))
+    for name, kind, code, detail in _TYPES:
+        if name in body and not isinstance(body[name], kind):
+            faults.append(Fault(code, detail, pointer=f"/{name}"))
+    if "priority" in body and (wrong := _fault_of_priority(body["priority"])):
+        detail = f"Should be a whole number from {TASK_MIN_PRIORITY} to {TASK_MAX_PRIORITY}."
+        faults.append(Fault(wrong, detail, pointer="/priority"))
+    if "run_after" in body and _moment(body["run_after"]) is None:
+        detail = "Should be an RFC 3339 date-time with an offset, such as 2026-11-22T09:00:00Z."
+        faults.append(Fault("date_time", detail, pointer="/run_after"))
+    return faults
+
+
+def _fault_of_priority(value: Any) -> str | None:
+    # Exactly int: bool is a subclass of it.
+    if type(value) is not int:
+        return "integer_type"
+    return None if TASK_MIN_PRIORITY <= value <= TASK_MAX_PRIORITY else "out_of_range"
+
+
+def _moment(value: Any) -> datetime | None:
+    return moment_of(value) if isinstance(value, str) else None

@@ -1,0 +1,76 @@
+"""Content negotiation (RFC 9110, section 12): JSON in and out, and what `Accept` may say of it."""
+
+from typing import Any
+
+from django.http.request import MediaType
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from tasks_api.json_text import json_bytes
+from tasks_api.problems import NotAcceptable
+
+
+class JSONRenderer(BaseRenderer):
+    """Writes compact JSON in UTF-8."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Any = None,
+    ) -> bytes:
+        return b"" if data is None else json_bytes(data)
+
+
+class LeaveBody(BaseParser):
+    """
+    Parses nothing: bodies are read by `strict_json`, and only once it is known who sent them.
+
+    DRF asks a parser when a session's CSRF token is looked for; that must be in its header.
+    """
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return {}
+
+
+class AcceptJSON(BaseContentNegotiation):
+    """Takes every `Accept` that does not rule JSON out."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        if not self._admits_json(request.headers.get("Accept", "*/*")):
+            raise NotAcceptable
+        return renderers[0], JSONRenderer.media_type
+
+    @staticmethod
+    def _admits_json(accept: str) -> bool:
+        """Tell by the most specific range that matches; parameters such as a charset do not count."""
+        ranges = [MediaType(text.strip()) for text in accept.split(",") if text.strip()]
+        for main, sub in (("application", "json"), ("application", "*"), ("*", "*")):
+            qualities = [
+                one.quality for one in ranges if (one.main_type, one.sub_type) == (main, sub)
+            ]
+            if qualities:
+                return max(qualities) > 0
+        return not ranges
+
+
+class AcceptAnything(AcceptJSON):
+    """Answers with the one form that there is, whatever `Accept` says (RFC 9110, 12.4.1)."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type

@@ -1,0 +1,24 @@
+"""A page of a collection: its members, and links to the neighbouring pages (RFC 8288)."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from django.http import HttpResponse, QueryDict
+
+RELATIONS = {"next": "next", "previous": "prev"}
+
+
+def page_response(
+    results: Sequence[bytes], address: str, neighbours: Mapping[str, QueryDict]
+) -> HttpResponse:
+    """Answer with the JSON of members; `neighbours` are the queries of the `next`, `previous` pages."""
+    urls = {name: f"{address}?{query.urlencode()}" for name, query in neighbours.items()}
+    links = b"".join(
+        f'"{name}":{json.dumps(urls.get(name))},'.encode() for name in ("next", "previous")
+    )
+    body = b"".join((b"{", links, b'"results":[', b",".join(results), b"]}"))
+    response = HttpResponse(body, content_type="application/json")
+    if urls:
+        named = [f'<{url}>; rel="{RELATIONS[name]}"' for name, url in urls.items()]
+        response.headers["Link"] = ", ".join(named)
+    return response

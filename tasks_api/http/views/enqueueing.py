@@ -1,0 +1,88 @@
+"""What the operations that enqueue have in common: `POST /tasks/`, batches and retries."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_api import problems
+from tasks_api.backends import Call, StoredTask
+from tasks_api.calls.enqueueing import enqueue
+from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
+from tasks_api.clients.caller import Caller
+from tasks_api.http.openapi.operation import READING_A_BODY, Answer, header_parameter
+from tasks_api.http.protocol.idempotency_key import idempotency_key
+from tasks_api.http.views.task_json import task_response
+from tasks_api.problems import NotFound
+from tasks_api.results.reading import read
+from tasks_api.results.representation import TaskRepresentation
+
+IDEMPOTENCY_KEY = header_parameter(
+    "Idempotency-Key",
+    "1 to 255 visible ASCII characters of the client's choice, new for each new request; bare "
+    "or as a quoted string (RFC 8941). The same key with the same request is answered with "
+    "the first request's task, and enqueues nothing, for 24 hours.",
+    {
+        "type": "string",
+        "pattern": r"""^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$""",
+    },
+)
+ENQUEUEING = (
+    *READING_A_BODY,
+    problems.UnknownTask,
+    problems.InvalidArguments,
+    problems.NotSupportedByBackend,
+    problems.IdempotencyInProgress,
+    problems.IdempotencyKeyReused,
+    problems.StoreUnavailable,
+)
+ENQUEUED = {
+    202: Answer(
+        description="The task is stored and will run.",
+        representation=TaskRepresentation,
+        headers=("Location", "Retry-After", "Idempotent-Replayed"),
+    ),
+    200: Answer(
+        description="The task is finished: its backend runs tasks at once, or this is a replay.",
+        representation=TaskRepresentation,
+        headers=("Location", "Idempotent-Replayed"),
+    ),
+}
+REPLAYED = {"Idempotent-Replayed": "true"}
+"""Says that the first request with this `Idempotency-Key` came earlier."""
+
+
+def keyed_request(request: Request, caller: Caller, body: Any) -> KeyedRequest | None:
+    """
+    Take up the `Idempotency-Key` of a request, if it has one.
+
+    Raises:
+        InvalidRequest: 400, it has not the form of a key.
+
+    """
+    key = idempotency_key(request)
+    return None if key is None else KeyedRequest.of(caller.number, key, request.path, body)
+
+
+def enqueue_and_answer(
+    request: Request, caller: Caller, body: Any, check: Callable[[], Call]
+) -> Response:
+    """Enqueue one call, once for each `Idempotency-Key`, and answer with its task."""
+    keyed = keyed_request(request, caller, body)
+    enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
+    again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
+    (task,) = enqueued.tasks + again
+    response = task_response(task, request, caller, status=200 if task.is_finished else 202)
+    response.headers["Location"] = response.data["url"]
+    if enqueued.replayed is not None:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _read_again(task_id: str, caller: Caller) -> StoredTask:
+    try:
+        return read(task_id, caller)
+    except NotFound:
+        detail = "The task of the first request with this key has been removed; there is no other."
+        raise NotFound(detail, headers=REPLAYED) from None

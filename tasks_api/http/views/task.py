@@ -1,0 +1,125 @@
+"""`/tasks/{id}/`: read, cancel and retry a task."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from tasks_api import problems
+from tasks_api.backends import Call
+from tasks_api.calls.retrying import call_again
+from tasks_api.clients.ownership import owner_of_task
+from tasks_api.http.openapi.operation import (
+    READING_A_BODY,
+    Answer,
+    Operation,
+    header_parameter,
+    path_parameter,
+)
+from tasks_api.http.protocol.conditional import entity_tag, is_current
+from tasks_api.http.protocol.strict_json import read_nothing
+from tasks_api.http.views.enqueueing import ENQUEUED, IDEMPOTENCY_KEY, enqueue_and_answer
+from tasks_api.http.views.resource import Resource
+from tasks_api.http.views.task_json import polling_hint, represent_to, task_response
+from tasks_api.models import Scope
+from tasks_api.results.cancelling import cancel
+from tasks_api.results.members import with_members
+from tasks_api.results.reading import find, read
+from tasks_api.results.representation import TaskRepresentation
+
+TASK_ID = path_parameter("task_id", "The `id` of the task.")
+
+
+class TaskViewSet(Resource, ViewSet):
+    """One execution of a task."""
+
+    tag = "tasks"
+
+    @Operation(
+        "get_task",
+        scope=Scope.READ,
+        answers={
+            200: Answer(
+                description="The task.",
+                representation=TaskRepresentation,
+                headers=("ETag", "Retry-After"),
+            ),
+            304: Answer(
+                description="The task is as it was when it was answered with this `ETag`.",
+                headers=("ETag", "Retry-After"),
+            ),
+        },
+        problems=(problems.NotFound, problems.ResultsNotSupported, problems.StoreUnavailable),
+        parameters=(
+            TASK_ID,
+            header_parameter("If-None-Match", "The `ETag` of an earlier answer."),
+        ),
+    )
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        """
+        Read a task.
+
+        Answers with the task in whatever state it is. A task that failed is not an HTTP error: its
+        `errors` say why. `Retry-After` says when to ask again.
+        """
+        ((task, members),) = with_members([read(task_id, self.caller)])
+        tag = entity_tag(task, members)
+        headers = {"ETag": tag, **polling_hint(task)}
+        if is_current(request, tag):
+            return Response(status=304, headers=headers)
+        return Response(represent_to(self.caller, request, task, members), headers=headers)
+
+    @Operation(
+        "cancel_task",
+        scope=Scope.CANCEL,
+        answers={200: Answer(description="The task.", representation=TaskRepresentation)},
+        problems=(
+            *READING_A_BODY,
+            problems.NotSupportedByBackend,
+            problems.NotFound,
+            problems.NotCancellable,
+            problems.ResultsNotSupported,
+        ),
+        parameters=(TASK_ID,),
+    )
+    def cancel(self, request: Request, task_id: str) -> Response:
+        """
+        Cancel a task.
+
+        Ends a task that no worker has started: it becomes FAILED, and its `errors` name
+        `tasks_api.exceptions.TaskCancelled`. A task that was cancelled before stays as it is.
+        """
+        read_nothing(request._request)
+        return task_response(cancel(task_id, self.caller), request, self.caller, status=200)
+
+    @Operation(
+        "retry_task",
+        scope=Scope.ENQUEUE,
+        answers=ENQUEUED,
+        problems=(
+            *READING_A_BODY,
+            problems.UnknownTask,
+            problems.InvalidArguments,
+            problems.NotSupportedByBackend,
+            problems.NotFound,
+            problems.NotFinished,
+            problems.IdempotencyInProgress,
+            problems.IdempotencyKeyReused,
+            problems.ResultsNotSupported,
+        ),
+        parameters=(TASK_ID, IDEMPOTENCY_KEY),
+    )
+    def retry(self, request: Request, task_id: str) -> Response:
+        """
+        Retry a task.
+
+        Enqueues a new task of the same type, with the same arguments, queue, priority and owner as
+        one that is finished, to run as soon as it can. The arguments are checked against the
+        signature as it is today; pointers of `errors` lead into the finished task.
+        """
+        read_nothing(request._request)
+
+        def check() -> Call:
+            adapter, task = find(task_id, self.caller)
+            return call_again(task, self.caller, owner=owner_of_task(adapter, task_id))
+
+        return enqueue_and_answer(request, self.caller, None, check)
