@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 
 from tasks_api.clients import key_format
-from tasks_api.models import Client, ClientKey, Scope
+from tasks_api.models import Client, ClientKey, scope_choices
 
 
 class Lines(forms.CharField):
@@ -29,7 +29,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Scopes to tick, and task patterns one a line."""
 
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, widget=forms.CheckboxSelectMultiple, required=False
+        choices=scope_choices, widget=forms.CheckboxSelectMultiple, required=False
     )
     task_patterns = Lines(
         required=False,

@@ -7,7 +7,7 @@ POST's body. The last pattern answers 404 for every other URL under the prefix: 
 
 from django.urls import path, re_path
 
-from tasks_api.http.routes import Route, added_routes
+from tasks_api.http.routes import Route, registered_routes
 from tasks_api.http.views.batch import BatchViewSet
 from tasks_api.http.views.client import ClientView
 from tasks_api.http.views.documents import OpenAPIJSON, OpenAPIYAML, ProblemsPage, SwaggerUI
@@ -40,7 +40,7 @@ ROUTES = (
 
 urlpatterns = [
     path("", Root.as_view(), name="root"),
-    *(pattern for route in (*added_routes(), *ROUTES) for pattern in route.patterns),
+    *(pattern for route in (*registered_routes(), *ROUTES) for pattern in route.patterns),
     path("openapi.yaml", OpenAPIYAML.as_view(), name="openapi-yaml"),
     path("openapi.json", OpenAPIJSON.as_view(), name="openapi-json"),
     path("livez", Livez.as_view(), name="livez"),

@@ -2,7 +2,7 @@
 The place of filters of `GET /tasks/`: an optional app adds query parameters that select tasks.
 
 Example:
-    `add_list_filter(ListFilter("schedule", description="The id of a schedule.", parse=uuid_or_none,
+    `register_list_filter(ListFilter("schedule", description="The id of a schedule.", parse=uuid_or_none,
     code="unknown_schedule", expected="Should be the id of a schedule.", rows=lambda schedule:
     Q(pk__in=Run.objects.filter(schedule=schedule).values("task"))))`, in `AppConfig.ready()`.
 
@@ -42,12 +42,12 @@ class ListFilter:
 list_filters: dict[str, ListFilter] = {}
 
 
-def add_list_filter(added: ListFilter) -> None:
+def register_list_filter(added: ListFilter) -> None:
     """Let lists of tasks be filtered by one more parameter; call it in `AppConfig.ready()`."""
     list_filters[added.name] = added
 
 
-add_list_filter(
+register_list_filter(
     ListFilter(
         name="task",
         description="The name of a task type.",

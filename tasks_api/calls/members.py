@@ -2,7 +2,7 @@
 The place of further members of a call: an optional app adds its own to `POST /tasks/` and to batches.
 
 Example:
-    `add_call_member(CallMember("callback_url", schema={"type": "string", "format": "uri"},
+    `register_call_member(CallMember("callback_url", schema={"type": "string", "format": "uri"},
     check=faults_of_url, enqueued=remember_urls))`, in `AppConfig.ready()`.
 
 """
@@ -39,7 +39,7 @@ class CallMember:
 call_members: dict[str, CallMember] = {}
 
 
-def add_call_member(member: CallMember) -> None:
+def register_call_member(member: CallMember) -> None:
     """Let calls have one more member; call it in `AppConfig.ready()`."""
     call_members[member.name] = member
 

@@ -5,7 +5,7 @@ The places of resources: an optional app adds its own before the URLs are built.
         def ready(self):
             from tasks_api.contrib.schedules.views import ScheduleViewSet
 
-            add_route(Route("schedules", "schedules", ScheduleViewSet, {"get": "list"}, link="schedules"))
+            register_route(Route("schedules", "schedules", ScheduleViewSet, {"get": "list"}, link="schedules"))
 
 The views are subclasses of `tasks_api.http.views.resource.Resource`, and their methods operations: with
 that they are authenticated, documented and linked to like the others.
@@ -51,14 +51,14 @@ class Route:
         return [path(f"{self.path}/", named, name=self.name), path(self.path, unlisted)]
 
 
-_added: list[Route] = []
+_registered: list[Route] = []
 
 
-def add_route(route: Route) -> None:
+def register_route(route: Route) -> None:
     """Serve one more resource; call it in `AppConfig.ready()`."""
-    _added.append(route)
+    _registered.append(route)
 
 
-def added_routes() -> tuple[Route, ...]:
-    """Return what apps have added."""
-    return tuple(_added)
+def registered_routes() -> tuple[Route, ...]:
+    """Return what optional apps have registered."""
+    return tuple(_registered)

@@ -12,7 +12,13 @@ from tasks_api.models.client import (
 )
 from tasks_api.models.client_key import ClientKey, ClientKeyQuerySet
 from tasks_api.models.idempotency_record import IdempotencyRecord
-from tasks_api.models.scope import Scope, usual_scopes, validate_scopes
+from tasks_api.models.scope import (
+    Scope,
+    register_scope,
+    scope_choices,
+    usual_scopes,
+    validate_scopes,
+)
 from tasks_api.models.task_owner import TaskOwner
 from tasks_api.models.worker import Worker, WorkerQuerySet
 
@@ -31,6 +37,8 @@ __all__ = [
     "WorkerQuerySet",
     "every_task",
     "random_client_number",
+    "register_scope",
+    "scope_choices",
     "usual_scopes",
     "validate_name",
     "validate_patterns",

@@ -1,5 +1,12 @@
-"""What a client may be allowed to do."""
+"""
+What a client may be allowed to do; an optional app adds scopes of its own.
 
+Example:
+    `register_scope("schedule", "Keep schedules", needs=Scope.ENQUEUE)`, in `AppConfig.ready()`.
+
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,10 +22,32 @@ class Scope(models.TextChoices):
     ADMIN = "admin", "Read everybody's tasks, queues and workers"
 
 
+_labels: dict[str, str] = {scope.value: str(scope.label) for scope in Scope}
+_needs: dict[str, str] = {}
+
+
+def register_scope(name: str, label: str, *, needs: str | None = None) -> None:
+    """Let clients have one more scope; where it needs another one, none has it without that."""
+    _labels[name] = label
+    if needs is not None:
+        _needs[name] = needs
+
+
+def scope_choices() -> Iterator[tuple[str, str]]:
+    """Yield every scope with its label, in the form of Django's choices."""
+    yield from _labels.items()
+
+
 def usual_scopes() -> list[str]:
     return [Scope.ENQUEUE.value, Scope.READ.value, Scope.CANCEL.value]
 
 
 def validate_scopes(value: Any) -> None:
-    if not isinstance(value, list) or not set(value) <= set(Scope.values):
-        raise ValidationError(f"Scopes are a list of: {', '.join(Scope.values)}.")
+    known = dict(scope_choices())
+    if not isinstance(value, list) or any(
+        not isinstance(one, str) or one not in known for one in value
+    ):
+        raise ValidationError(f"Scopes are a list of: {', '.join(known)}.")
+    for name in value:
+        if name in _needs and _needs[name] not in value:
+            raise ValidationError(f"The scope {name} needs the scope {_needs[name]}.")

@@ -2,7 +2,7 @@
 The place of further members of a task's JSON: an optional app adds what it knows of tasks.
 
 Example:
-    `add_task_member(TaskMember("schedule", hint=str | None, values=schedules_of))`, in
+    `register_task_member(TaskMember("schedule", hint=str | None, values=schedules_of))`, in
     `AppConfig.ready()`; `schedules_of(tasks)` returns a dictionary by the ids of tasks.
 
 """
@@ -38,7 +38,7 @@ class TaskMember:
 task_members: dict[str, TaskMember] = {}
 
 
-def add_task_member(member: TaskMember) -> None:
+def register_task_member(member: TaskMember) -> None:
     """Let tasks have one more member; call it in `AppConfig.ready()`."""
     task_members[member.name] = member
 

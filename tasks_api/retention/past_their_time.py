@@ -34,7 +34,7 @@ def sweeps() -> Iterator[Sweep | ChoosySweep]:
     for adapter in adapters():
         if adapter.is_observable:
             yield _workers(adapter)
-    if len(by_days) == len(set(_days().values())):
+    if all(_days().values()):
         # Where tasks of some status stay for ever, so does the knowledge of whose they are.
         yield _owners(timedelta(days=max(by_days)))
 

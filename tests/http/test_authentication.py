@@ -232,3 +232,27 @@ def test_a_class_that_is_not_there_is_reported() -> None:
 
 def test_the_root_urlconf_serves_the_admin_and_the_app_alone() -> None:
     assert len(get_resolver().url_patterns) == 2
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "code", "retry_after"),
+    [
+        ("denied by Django", 403, "permission_denied", None),
+        ("denied by DRF", 403, "permission_denied", None),
+        ("not known", 401, "not_authenticated", None),
+        ("not there", 404, "not_found", None),
+        ("not there for DRF", 404, "not_found", None),
+        ("too many", 429, "throttled", "8"),
+        ("too many, for how long nobody knows", 429, "throttled", "1"),
+        ("malformed", 400, "invalid_request", None),
+        ("suspicious", 400, "invalid_request", None),
+    ],
+)
+def test_a_projects_hook_may_refuse_in_the_ways_of_django_and_drf(
+    tasks_client: Any, refusal: str, status: int, code: str, retry_after: str | None
+) -> None:
+    with authenticating_with(SESSIONS, client_of="tests.logins.refuse"):
+        response = Client().get("/client/", headers={"X-Refusal": refusal})
+
+    assert_problem(response, status, code)
+    assert response.headers.get("Retry-After") == retry_after

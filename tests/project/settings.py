@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "tasks_api",
     "tests.project.shop",
+    *filter(None, os.environ.get("OPTIONAL_APPS", "").split(",")),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

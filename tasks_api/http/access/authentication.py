@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -17,7 +18,7 @@ from tasks_api.clients.caller import Caller
 from tasks_api.clients.key_format import PREFIX
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import Client
-from tasks_api.problems import NotAuthenticated, PermissionDenied
+from tasks_api.problems import NotAuthenticated
 
 CHALLENGE = 'Bearer realm="tasks"'
 INVALID_TOKEN = f'{CHALLENGE}, error="invalid_token"'
@@ -56,8 +57,8 @@ def find_caller(request: Request) -> Caller | None:
 
     Raises:
         NotAuthenticated: 401, what it shows is not valid.
-        PermissionDenied: 403, the project's own class refuses it, such as a session without its
-            CSRF token.
+        Exception: whatever the project's own classes and `CLIENT_OF` raise, such as DRF's 403 for a
+            session without its CSRF token.
 
     """
     try:
@@ -65,10 +66,10 @@ def find_caller(request: Request) -> Caller | None:
         if isinstance(request.auth, Caller):
             return request.auth
         client = _client_of()(request)
-    except (drf.AuthenticationFailed, drf.NotAuthenticated) as error:
-        raise not_authenticated(request) from error
-    except drf.PermissionDenied as error:
-        raise PermissionDenied from error
+    except drf.APIException as error:
+        if error.status_code == HTTPStatus.UNAUTHORIZED:
+            raise not_authenticated(request) from error
+        raise
     return None if client is None else Caller.of(client)
 
 
@@ -78,7 +79,7 @@ def require_caller(request: Request) -> Caller:
 
     Raises:
         NotAuthenticated: 401, none that is known.
-        PermissionDenied: 403, the project's own class refuses it.
+        Exception: what `find_caller` raises.
 
     """
     caller = find_caller(request)

@@ -2,11 +2,10 @@
 
 from tasks_api.clients.caller import Caller
 from tasks_api.http.access.authentication import CHALLENGE
-from tasks_api.models import Scope
 from tasks_api.problems import InsufficientScope
 
 
-def require_scope(caller: Caller, scope: Scope) -> None:
+def require_scope(caller: Caller, scope: str) -> None:
     """
     Let a client pass that has a scope.
 

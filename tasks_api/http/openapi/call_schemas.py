@@ -16,6 +16,7 @@ from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 
 from tasks_api.arguments.json_schemas import with_refs
 from tasks_api.backends import adapter_for
+from tasks_api.calls.members import call_members
 from tasks_api.calls.registry import TaskType
 from tasks_api.http.openapi.portable_schemas import only_used, portable, without_endless_arrays
 
@@ -40,21 +41,6 @@ RUN_AFTER: Schema = {
     "description": "The earliest moment to run at; one that has passed means now.",
 }
 
-ANY_CALL: Schema = {
-    "type": "object",
-    "description": "The call of a task.",
-    "properties": {
-        "task": {"type": "string", "description": "The name of the task type."},
-        "args": {"type": "array", "items": {}},
-        "kwargs": {"type": "object", "additionalProperties": True},
-        "queue_name": QUEUE_NAME,
-        "priority": PRIORITY,
-        "run_after": RUN_AFTER,
-    },
-    "required": ["task"],
-    "additionalProperties": False,
-}
-
 
 @dataclass(frozen=True)
 class CallSchemas:
@@ -76,7 +62,7 @@ class CallSchemas:
     def of(cls, task_types: Collection[TaskType], *, reserved: Collection[str]) -> "CallSchemas":
         """Describe the calls, with names of components other than the reserved ones."""
         if not task_types:
-            return cls(body=ANY_CALL, components={}, examples={})
+            return cls(body=_any_call(), components={}, examples={})
         names = _names([task_type.name for task_type in task_types], SUFFIX, reserved)
         definitions = only_used(
             without_endless_arrays(_definitions_of(task_types)),
@@ -106,6 +92,29 @@ class CallSchemas:
         return cls(body=_one_of(names), components=components, examples=examples)
 
 
+def _any_call() -> Schema:
+    return {
+        "type": "object",
+        "description": "The call of a task.",
+        "properties": {
+            "task": {"type": "string", "description": "The name of the task type."},
+            "args": {"type": "array", "items": {}},
+            "kwargs": {"type": "object", "additionalProperties": True},
+            "queue_name": QUEUE_NAME,
+            "priority": PRIORITY,
+            "run_after": RUN_AFTER,
+            **_further_members(),
+        },
+        "required": ["task"],
+        "additionalProperties": False,
+    }
+
+
+def _further_members() -> dict[str, Schema]:
+    """Describe the members that optional apps have registered."""
+    return {name: member.schema for name, member in call_members.items()}
+
+
 def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
     return {
         "type": "object",
@@ -114,6 +123,7 @@ def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
             "task": {"type": "string", "const": task_type.name},
             **arguments.get("properties", {}),
             **_members_for(task_type.task.backend),
+            **_further_members(),
         },
         "required": ["task", *arguments.get("required", [])],
         "additionalProperties": False,

@@ -31,6 +31,7 @@ from tasks_api.http.openapi.operation import (
 )
 from tasks_api.http.protocol.problem_json import ProblemRepresentation
 from tasks_api.problems import Problem
+from tasks_api.results.members import task_members
 
 type Schema = dict[str, Any]
 
@@ -280,10 +281,15 @@ def _components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]
         [(kind, "serialization", TypeAdapter(kind)) for kind in ordered],
         ref_template=REFERENCE + "{model}",
     )
-    return {
+    components = {
         _component_name(name): _plain(schema)
         for name, schema in sorted(definitions["$defs"].items())
     }
+    for name, member in task_members.items():
+        # What optional apps have registered.
+        components["Task"]["properties"][name] = _plain(TypeAdapter(member.hint).json_schema())
+        components["Task"]["required"].append(name)
+    return components
 
 
 def _component_name(name: str) -> str:

@@ -2,9 +2,10 @@
 
 import json
 import logging
+import math
 from typing import Annotated, Any, NotRequired, TypedDict
 
-from django.core.exceptions import SuspiciousOperation
+from django.core import exceptions as django
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,10 +19,11 @@ from tasks_api.http.protocol import request_id
 from tasks_api.problems import (
     InternalError,
     InvalidRequest,
-    MethodNotAllowed,
     NotFound,
+    PermissionDenied,
     Problem,
     StoreUnavailable,
+    Throttled,
 )
 
 logger = logging.getLogger("tasks_api.http")
@@ -102,16 +104,30 @@ def _problem_of(exception: Exception) -> Problem:
         exception.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
     if isinstance(exception, Problem):
         return exception
+    if isinstance(exception, drf.APIException) and exception.status_code < 500:
+        return _problem_of_rest_framework(exception)
     kinds: list[tuple[type[Exception], type[Problem]]] = [
         (Http404, NotFound),
-        (drf.MethodNotAllowed, MethodNotAllowed),
+        (django.PermissionDenied, PermissionDenied),
         # What Django itself refuses: too many query parameters, a Host it does not serve.
-        (SuspiciousOperation, InvalidRequest),
+        (django.SuspiciousOperation, InvalidRequest),
     ]
     for kind, problem in kinds:
         if isinstance(exception, kind):
             return problem()
     return InternalError()
+
+
+def _problem_of_rest_framework(exception: drf.APIException) -> Problem:
+    """Return what the project's own classes and hooks mean by an exception of DRF's."""
+    if isinstance(exception, drf.Throttled):
+        wait: float | None = getattr(exception, "wait", None)
+        retry_after = str(max(1, math.ceil(wait or 0)))
+        return Throttled(
+            "The project's own limit is reached.", headers={"Retry-After": retry_after}
+        )
+    kinds: dict[int, type[Problem]] = {403: PermissionDenied, 404: NotFound}
+    return kinds.get(exception.status_code, InvalidRequest)()
 
 
 def _report(exception: Exception, problem: Problem, request: HttpRequest) -> None:

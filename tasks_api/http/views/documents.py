@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from tasks_api.calls.catalogue import task_types_for
 from tasks_api.calls.registry import registry
 from tasks_api.conf import tasks_api_settings
+from tasks_api.faults import FAULT_CODES
 from tasks_api.http.access.authentication import find_caller
 from tasks_api.http.openapi.document import openapi_document, openapi_yaml
 from tasks_api.http.protocol.negotiation import AcceptAnything
@@ -67,11 +68,12 @@ class SwaggerUI(Document):
 
 
 class ProblemsPage(Document):
-    """Every problem code explained; `type` of each problem points here."""
+    """Every code of problems and of their `errors` explained; `type` of each problem points here."""
 
     def get(self, request: Request) -> HttpResponse:
         kinds = sorted(Problem.every_kind(), key=lambda kind: (kind.status, kind.code))
-        return _page(request, "tasks_api/problems.html", {"kinds": kinds})
+        context = {"kinds": kinds, "fault_codes": dict(sorted(FAULT_CODES.items()))}
+        return _page(request, "tasks_api/problems.html", context)
 
 
 def _page(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:

@@ -113,12 +113,10 @@ class Resource(APIView):
             return
         taken = self._query_parameters(request)
         if unknown := sorted(request.query_params.keys() - taken):
-            known = ", ".join(sorted(taken)) or "none"
-            detail = f"There is no such parameter; there are: {known}."
+            known = f"there are: {', '.join(sorted(taken))}" if taken else "there are none"
+            detail = f"There is no such parameter; {known}."
             raise InvalidRequest(
-                faults=[
-                    Fault("unknown_parameter", detail, parameter=name) for name in unknown[:100]
-                ]
+                faults=[Fault("unknown_parameter", detail, parameter=name) for name in unknown]
             )
 
     def _query_parameters(self, request: Request) -> set[str]:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.protocol.links import absolute_url
-from tasks_api.http.routes import added_routes
+from tasks_api.http.routes import registered_routes
 from tasks_api.http.views.resource import Resource
 from tasks_api.problems import NotFound
 
@@ -21,7 +21,7 @@ LINKS = {
     "openapi": "openapi-yaml",
     "docs": "docs",
     "problems": "problems",
-} | {route.link: route.name for route in added_routes() if route.link}
+} | {route.link: route.name for route in registered_routes() if route.link}
 """The members of the answer, and the names of the URLs that they hold."""
 
 # The links differ with the apps that are installed.

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from tasks_api.checks import messages_on_rates
 from tasks_api.clients import keys
-from tasks_api.models import Client, Scope, every_task, usual_scopes
+from tasks_api.models import Client, every_task, scope_choices, usual_scopes
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=Scope.values,
+            choices=[name for name, _ in scope_choices()],
             help=f"what it may do; repeats; default: {', '.join(usual_scopes())}",
         )
         parser.add_argument(
