@@ -78,21 +78,21 @@ def parse(body: bytes, *, max_depth: int) -> Any:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise MalformedJSON(f"The body is not UTF-8: see byte {error.start}.") from None
-    reader = _Reader()
+    decoder = _Decoder()
     try:
-        value = reader.decode(text)
+        value = decoder.decode(text)
     except json.JSONDecodeError as error:
         # The parser's words name a rule of the syntax, never a value of the body.
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None
     except RecursionError:
         raise InvalidRequest(faults=[_fault_of_depth("", max_depth)]) from None
-    # A body with none of these marks cannot hold a fault: most are spared the walk.
-    if reader.has_met_a_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
-        walk = _Walk(max_depth)
-        walk.through(value)
-        if walk.faults:
-            raise InvalidRequest(faults=walk.faults)
+    # A body with none of these marks cannot hold a fault: most are spared the inspection.
+    if decoder.has_met_a_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
+        inspection = _Inspection(max_depth)
+        inspection.look_at(value)
+        if inspection.faults:
+            raise InvalidRequest(faults=inspection.faults)
     return value
 
 
@@ -114,8 +114,8 @@ class _RepeatedMembers(dict[str, Any]):
         ]
 
 
-class _Reader(json.JSONDecoder):
-    """Parses what Python's decoder takes, and keeps what it would pass over for the walk to find."""
+class _Decoder(json.JSONDecoder):
+    """Parses what Python's decoder takes, and keeps what it would pass over for the inspection to find."""
 
     def __init__(self) -> None:
         self.has_met_a_fault = False
@@ -151,14 +151,14 @@ class _Reader(json.JSONDecoder):
         raise MalformedJSON(f"The body is not JSON: {name} is no number there.")
 
 
-class _Walk:
+class _Inspection:
     """Collects what must not be stored, with pointers, up to a bounded number."""
 
     def __init__(self, max_depth: int) -> None:
         self.max_depth = max_depth
         self.faults: list[Fault] = []
 
-    def through(self, value: Any, *path: str | int) -> None:
+    def look_at(self, value: Any, *path: str | int) -> None:
         if len(self.faults) >= MAX_FAULTS:
             return
         match value:
@@ -169,12 +169,12 @@ class _Walk:
             case dict() | list() if len(path) >= self.max_depth:
                 self.faults.append(_fault_of_depth(json_pointer(*path), self.max_depth))
             case dict():
-                self._through_members(value, path)
+                self._look_at_members(value, path)
             case list():
                 for index, item in enumerate(value):
-                    self.through(item, *path, index)
+                    self.look_at(item, *path, index)
 
-    def _through_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
+    def _look_at_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
         for name in getattr(members, "repeated", ()):
             if not _UNSTORABLE.search(name):
                 self._report("repeated_member", "Should be there only once.", (*path, name))
@@ -183,7 +183,7 @@ class _Walk:
                 # The pointer leads to the object: one to the member could not be spelled.
                 self._report("unstorable_text", f"The name of a member: {_UNSTORABLE_TEXT}", path)
             else:
-                self.through(item, *path, name)
+                self.look_at(item, *path, name)
 
     def _report(self, code: str, detail: str, path: tuple[str | int, ...]) -> None:
         if len(self.faults) < MAX_FAULTS:
