@@ -11,7 +11,7 @@ from tests.project.conftest import StartProject
 ADD = {"task": "tests.project.shop.tasks.add", "kwargs": {"a": 1, "b": 2}}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def noting(start_project: StartProject) -> LiveProject:
     """The project with the app installed."""
     project = start_project({"OPTIONAL_APPS": "tests.project.notes"})

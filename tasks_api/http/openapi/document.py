@@ -4,7 +4,6 @@ The OpenAPI document: drf-spectacular walks the URLs, the operations of the view
 The calls of the task types are part of it, so that it says of each deployment what that takes.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -13,11 +12,17 @@ from drf_spectacular.generators import SchemaGenerator as SpectacularGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.renderers import OpenApiYamlRenderer
-from pydantic import TypeAdapter
 
 from tasks_api import __version__
 from tasks_api.calls.batch import MAX_TASKS, MEMBER
 from tasks_api.calls.registry import registry
+from tasks_api.http.openapi.answers import (
+    HEADERS,
+    RATE_HEADERS,
+    answer_document,
+    components_of_answers,
+    problem_documents,
+)
 from tasks_api.http.openapi.call_schemas import REFERENCE, CallSchemas
 from tasks_api.http.openapi.operation import (
     ALWAYS,
@@ -25,38 +30,12 @@ from tasks_api.http.openapi.operation import (
     CALL,
     FOR_CLIENTS,
     TAGS,
-    Answer,
     Operation,
     operation_of,
 )
-from tasks_api.http.protocol.problem_json import ProblemRepresentation
-from tasks_api.problems import Problem
-from tasks_api.results.members import task_members
 
 type Schema = dict[str, Any]
 
-HEADERS = {
-    "ETag": "The state of the task, to be sent back in `If-None-Match`.",
-    "Idempotent-Replayed": "`true` where the first request with this key came earlier.",
-    "Link": "The next and the previous page (RFC 8288), as in the body; absent where neither is.",
-    "Location": "The URL of the task.",
-    "RateLimit": (
-        "What is left to a client with a rate: `r` requests in the next `t` seconds "
-        "(draft-ietf-httpapi-ratelimit-headers)."
-    ),
-    "RateLimit-Policy": "The rate of a client that has one: `q` requests in `w` seconds.",
-    "Retry-After": "In how many seconds to ask again.",
-    "WWW-Authenticate": "What would authenticate the client, or which scope it lacks (RFC 6750).",
-    "X-Request-ID": "The id of this request, which the logs carry too.",
-}
-RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
-HEADERS_OF_PROBLEMS = {
-    401: ("WWW-Authenticate",),
-    403: ("WWW-Authenticate",),
-    409: ("Retry-After",),
-    429: ("Retry-After", *RATE_HEADERS),
-    503: ("Retry-After",),
-}
 KEY = "key"
 """The security scheme of a client's key."""
 
@@ -116,7 +95,7 @@ class SchemaGenerator(SpectacularGenerator):
         self.registry = described = OwnComponents()
         paths: Schema = self.parse(None, public=True)  # type: ignore[no-untyped-call]
         operations = [operation for path in paths.values() for operation in path.values()]
-        schemas = _components_of_answers(described.operations)
+        schemas = components_of_answers(described.operations)
         calls = CallSchemas.of(
             [registry.task_types[name] for name in task_types], reserved={BATCH, CALL, *schemas}
         )
@@ -191,10 +170,10 @@ def _document(operation: Operation, *, tag: str, for_clients: bool) -> Schema:
         document["requestBody"] = {"required": True, "content": content}
     document["responses"] = {
         **{
-            str(status): _answer(answer, RATE_HEADERS if for_clients else ())
+            str(status): answer_document(answer, RATE_HEADERS if for_clients else ())
             for status, answer in operation.answers.items()
         },
-        **_problem_answers({*ALWAYS, *operation.problems, *(FOR_CLIENTS if for_clients else ())}),
+        **problem_documents({*ALWAYS, *operation.problems, *(FOR_CLIENTS if for_clients else ())}),
     }
     return document
 
@@ -220,94 +199,3 @@ def _examples_of_batches(examples: Schema) -> Schema:
     """Put the first two calls into one batch."""
     calls = [example["value"] for example in examples.values()][:2]
     return {"batch": {"value": {MEMBER: calls}}} if calls else {}
-
-
-def _answer(answer: Answer, further_headers: tuple[str, ...]) -> Schema:
-    document: Schema = {
-        "description": answer.description,
-        "headers": _headers("X-Request-ID", *answer.headers, *further_headers),
-    }
-    if answer.representation is not None:
-        reference = REFERENCE + _component_name(answer.representation.__name__)
-        document["content"] = {"application/json": {"schema": {"$ref": reference}}}
-    return document
-
-
-def _problem_answers(kinds: Iterable[type[Problem]]) -> Schema:
-    """Describe one answer for each status, with an example for each code that it stands for."""
-    by_status: dict[int, list[type[Problem]]] = {}
-    for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code)):
-        by_status.setdefault(kind.status, []).append(kind)
-    return {
-        str(status): {
-            "description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in members) + ".",
-            "headers": _headers("X-Request-ID", *HEADERS_OF_PROBLEMS.get(status, ())),
-            "content": {
-                "application/problem+json": {
-                    "schema": {"$ref": REFERENCE + "Problem"},
-                    "examples": {kind.code: {"value": _example(kind)} for kind in members},
-                }
-            },
-        }
-        for status, members in by_status.items()
-    }
-
-
-def _example(kind: type[Problem]) -> ProblemRepresentation:
-    return {
-        "type": f"/problems/#{kind.code}",
-        "title": kind.title,
-        "status": kind.status,
-        "code": kind.code,
-        "detail": kind.explanation(),
-        "request_id": "0f6a7c1e5b8d4f2a9c3e7d1b6a5f4e3d",
-    }
-
-
-def _headers(*names: str) -> Schema:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
-    """Derive the schemas of answers from the types that build them."""
-    representations = {
-        answer.representation
-        for operation in operations
-        for answer in operation.answers.values()
-        if answer.representation is not None
-    }
-    ordered = sorted({*representations, ProblemRepresentation}, key=lambda kind: kind.__name__)
-    _, definitions = TypeAdapter.json_schemas(
-        [(kind, "serialization", TypeAdapter(kind)) for kind in ordered],
-        ref_template=REFERENCE + "{model}",
-    )
-    components = {
-        _component_name(name): _plain(schema)
-        for name, schema in sorted(definitions["$defs"].items())
-    }
-    for name, member in task_members.items():
-        # What optional apps have registered.
-        components["Task"]["properties"][name] = _plain(TypeAdapter(member.hint).json_schema())
-        components["Task"]["required"].append(name)
-    return components
-
-
-def _component_name(name: str) -> str:
-    return name.removesuffix("Representation")
-
-
-def _plain(schema: Any) -> Any:
-    """Drop the titles, which generators take for names, and name components as we do."""
-    match schema:
-        case dict():
-            return {
-                key: REFERENCE + _component_name(value.removeprefix(REFERENCE))
-                if key == "$ref"
-                else _plain(value)
-                for key, value in schema.items()
-                if not (key == "title" and isinstance(value, str))
-            }
-        case list():
-            return [_plain(part) for part in schema]
-        case _:
-            return schema

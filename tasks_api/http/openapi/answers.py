@@ -1,0 +1,128 @@
+"""How the document describes answers: their headers, their problems, the components of their bodies."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tasks_api.http.openapi.call_schemas import REFERENCE
+from tasks_api.http.openapi.operation import Answer, Operation
+from tasks_api.http.protocol.problem_json import ProblemRepresentation
+from tasks_api.problems import Problem
+from tasks_api.results.members import task_members
+
+type Schema = dict[str, Any]
+
+HEADERS = {
+    "ETag": "The state of the task, to be sent back in `If-None-Match`.",
+    "Idempotent-Replayed": "`true` where the first request with this key came earlier.",
+    "Link": "The next and the previous page (RFC 8288), as in the body; absent where neither is.",
+    "Location": "The URL of the task.",
+    "RateLimit": (
+        "What is left to a client with a rate: `r` requests in the next `t` seconds "
+        "(draft-ietf-httpapi-ratelimit-headers)."
+    ),
+    "RateLimit-Policy": "The rate of a client that has one: `q` requests in `w` seconds.",
+    "Retry-After": "In how many seconds to ask again.",
+    "WWW-Authenticate": "What would authenticate the client, or which scope it lacks (RFC 6750).",
+    "X-Request-ID": "The id of this request, which the logs carry too.",
+}
+RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
+HEADERS_OF_PROBLEMS = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After", *RATE_HEADERS),
+    503: ("Retry-After",),
+}
+
+
+def answer_document(answer: Answer, further_headers: tuple[str, ...]) -> Schema:
+    document: Schema = {
+        "description": answer.description,
+        "headers": _headers("X-Request-ID", *answer.headers, *further_headers),
+    }
+    if answer.representation is not None:
+        reference = REFERENCE + _component_name(answer.representation.__name__)
+        document["content"] = {"application/json": {"schema": {"$ref": reference}}}
+    return document
+
+
+def problem_documents(kinds: Iterable[type[Problem]]) -> Schema:
+    """Describe one answer for each status, with an example for each code that it stands for."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code)):
+        by_status.setdefault(kind.status, []).append(kind)
+    return {
+        str(status): {
+            "description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in members) + ".",
+            "headers": _headers("X-Request-ID", *HEADERS_OF_PROBLEMS.get(status, ())),
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": REFERENCE + "Problem"},
+                    "examples": {kind.code: {"value": _example(kind)} for kind in members},
+                }
+            },
+        }
+        for status, members in by_status.items()
+    }
+
+
+def _example(kind: type[Problem]) -> ProblemRepresentation:
+    return {
+        "type": f"/problems/#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "code": kind.code,
+        "detail": kind.explanation(),
+        "request_id": "0f6a7c1e5b8d4f2a9c3e7d1b6a5f4e3d",
+    }
+
+
+def _headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
+    """Derive the schemas of answers from the types that build them."""
+    representations = {
+        answer.representation
+        for operation in operations
+        for answer in operation.answers.values()
+        if answer.representation is not None
+    }
+    ordered = sorted({*representations, ProblemRepresentation}, key=lambda kind: kind.__name__)
+    _, definitions = TypeAdapter.json_schemas(
+        [(kind, "serialization", TypeAdapter(kind)) for kind in ordered],
+        ref_template=REFERENCE + "{model}",
+    )
+    components = {
+        _component_name(name): _plain(schema)
+        for name, schema in sorted(definitions["$defs"].items())
+    }
+    for name, member in task_members.items():
+        # What optional apps have registered.
+        components["Task"]["properties"][name] = _plain(TypeAdapter(member.hint).json_schema())
+        components["Task"]["required"].append(name)
+    return components
+
+
+def _component_name(name: str) -> str:
+    return name.removesuffix("Representation")
+
+
+def _plain(schema: Any) -> Any:
+    """Drop the titles, which generators take for names, and name components as we do."""
+    match schema:
+        case dict():
+            return {
+                key: REFERENCE + _component_name(value.removeprefix(REFERENCE))
+                if key == "$ref"
+                else _plain(value)
+                for key, value in schema.items()
+                if not (key == "title" and isinstance(value, str))
+            }
+        case list():
+            return [_plain(part) for part in schema]
+        case _:
+            return schema
