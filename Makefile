@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser schema clients bench clean
+.PHONY: help setup run test lint browser schema docs clients bench clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -46,6 +46,9 @@ browser: ## Install Debian's Chromium for the browser tests, where that is possi
 
 schema: setup ## Write openapi.yaml
 	@SECRET_KEY=unused $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
+
+docs: setup ## Write docs/settings.md
+	@$(PYTHON) -m service.settings_page > docs/settings.md
 
 DOCUMENT := openapi.yaml
 CLIENTS := clients

@@ -10,13 +10,13 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from service.environment import whole_number
+from service.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SCHEMES = ("sqlite", "postgres", "postgresql")
 
 
-def database_settings() -> dict[str, Any]:
+def database_settings(environment: Environment) -> dict[str, Any]:
     """
     Return Django's settings for the database.
 
@@ -24,7 +24,9 @@ def database_settings() -> dict[str, Any]:
         ImproperlyConfigured: the URL cannot be read, or names another kind of database.
 
     """
-    url = os.environ.get("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+    url = environment.database_url
+    if url is None:
+        url = f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
         raise ImproperlyConfigured(
@@ -37,7 +39,9 @@ def database_settings() -> dict[str, Any]:
         raise ImproperlyConfigured(
             "DATABASE_URL is not a database URL that can be read."
         ) from error
-    return _sqlite(database) if scheme == "sqlite" else _postgresql(database)
+    if scheme == "sqlite":
+        return _sqlite(database)
+    return _postgresql(database, pool_size=environment.database_pool_size)
 
 
 def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
@@ -59,10 +63,10 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
     return database
 
 
-def _postgresql(database: dict[str, Any]) -> dict[str, Any]:
+def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
     # An address that nobody answers at would hold a connection attempt for minutes, in seconds.
     options = database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
-    if pool_size := whole_number("DATABASE_POOL_SIZE", default=8, minimum=0, maximum=1000):
+    if pool_size:
         options["pool"] = {
             "min_size": 1,
             "max_size": pool_size,
@@ -83,7 +87,7 @@ def secret_key_file(database: dict[str, Any]) -> Path:
     return (Path(database["NAME"]).parent if is_sqlite else BASE_DIR) / ".secret_key"
 
 
-def secret_key(database: dict[str, Any]) -> str:
+def secret_key(environment: Environment, database: dict[str, Any]) -> str:
     """
     Return `SECRET_KEY`, else what the file holds.
 
@@ -91,8 +95,8 @@ def secret_key(database: dict[str, Any]) -> str:
         ImproperlyConfigured: there is neither.
 
     """
-    if given := os.environ.get("SECRET_KEY", ""):
-        return given
+    if environment.secret_key:
+        return environment.secret_key
     try:
         return secret_key_file(database).read_text().strip()
     except OSError:

@@ -1,37 +1,174 @@
-"""Values from the environment that are checked: a typo is reported, not taken for a default."""
+"""The environment variables of the service: those of its own, and the keys of `TASKS_API`."""
 
 import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, override
 
-from django.core.exceptions import ImproperlyConfigured
+from pydantic import BeforeValidator, Field, create_model
 
+from tasks_api.conf import TasksApiSettings
+from tasks_api.declared_settings import DeclaredSettings, JsonSchema, Strings
+
+BACKENDS = {
+    "database": "django_tasks_db.DatabaseBackend",
+    "immediate": "django.tasks.backends.immediate.ImmediateBackend",
+    "dummy": "django.tasks.backends.dummy.DummyBackend",
+}
+DEFAULT_HOST = "127.0.0.1"
 SWITCHES = {"1": True, "on": True, "true": True, "yes": True}
-SWITCHES |= {"0": False, "off": False, "false": False, "no": False, "": False}
+SWITCHES |= {"0": False, "off": False, "false": False, "no": False}
 
 
-def whole_number(name: str, *, default: int, minimum: int, maximum: int) -> int:
+class Environment(DeclaredSettings):
+    """The variables, as `read_environment` returns them; here are those that are no key of `TASKS_API`."""
+
+    types: ClassVar[dict[str, str]] = {
+        "array": "a list",
+        "boolean": "on or off",
+        "string": "text",
+    }
+
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description=(
+            "`sqlite:///FILE`, relative to the working directory, or "
+            "`postgres://user:password@host:port/name`; options of the driver as a query, such as "
+            "`?sslmode=require`. Without it, `db.sqlite3` in the checkout"
+        ),
+    )
+    database_pool_size: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description=(
+            "how many connections to PostgreSQL each web process keeps at most; 0: one for each "
+            "thread, without a pool. Management commands use no pool unless it is set"
+        ),
+    )
+    secret_key: str = Field(
+        "",
+        repr=False,
+        description=(
+            "a long random value, the same in all processes. `python -m service run` makes one in "
+            "the file `.secret_key`, readable by its owner alone, beside the SQLite database or in "
+            "the checkout; the other commands read it there"
+        ),
+    )
+    allowed_hosts: Strings = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="the values of `Host` that are answered; `/livez` and `/readyz` answer any",
+    )
+    cache_url: str = Field(
+        "",
+        repr=False,
+        description=(
+            "the cache that counts requests for rates, such as `rediscache://host:6379/1` with the "
+            "package `redis`; without it, the memory of each web process, which does for one process"
+        ),
+    )
+    debug: bool = Field(False, description="Django's debug mode: not for production")
+    log_format: Literal["console", "json"] = Field(
+        "console", description="lines to read, or one JSON object a line"
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
+    ] = Field("INFO", description="the least severe level that is logged")
+    task_apps: Strings = Field(
+        (), description="further installed Django apps, whose `tasks` modules are loaded"
+    )
+    tasks_queues: Strings = Field(
+        (),
+        description="queues besides `default`, `emails` and `reports`, which the sample tasks use",
+    )
+    tasks_backend: str = Field(
+        "database",
+        pattern=rf"^({'|'.join(BACKENDS)})$|\.",
+        description=(
+            "`database`: workers run the tasks. `immediate`: they run within the request, and their "
+            "results cannot be read later. `dummy`: they never run. Or the dotted path of a backend"
+        ),
+        json_schema_extra={
+            "expected": f"one of {', '.join(BACKENDS)}, or the dotted path of a task backend"
+        },
+    )
+    host: str = Field(
+        DEFAULT_HOST,
+        description="the address to listen on; `python -m service run` has `--host` instead",
+    )
+    port: int = Field(
+        8000, ge=1, le=65_535, description="the port; `python -m service run` has `--port` too"
+    )
+    web_concurrency: int = Field(2, ge=1, le=256, description="web processes")
+    web_threads: int = Field(8, ge=2, le=256, description="threads in each web process")
+
+    # A key of TASKS_API by another name, since TASKS is a setting of Django's.
+    tasks_api_tasks: Strings = Field(
+        ("service.tasks.*",), description=TasksApiSettings.model_fields["tasks"].description
+    )
+
+    @property
+    def tasks_api(self) -> dict[str, Any]:
+        """The setting `TASKS_API`."""
+        return {key.upper(): getattr(self, field) for key, field in FIELDS_BY_KEY.items()}
+
+    @classmethod
+    @override
+    def expected(cls, schema: JsonSchema) -> str:
+        match schema:
+            case {"anyOf": [one, {"type": "null"}]}:
+                # What is not set is None.
+                return cls.expected(one)
+        return super().expected(schema)
+
+
+# Classes and functions of its own are what a Django project has; the service has keys.
+KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of"}
+FIELDS_BY_KEY = {
+    key: {"tasks": "tasks_api_tasks"}.get(key, key)
+    for key in TasksApiSettings.model_fields
+    if key not in KEYS_WITHOUT_VARIABLE
+}
+"""Which field of the environment holds a key of `TASKS_API`, both in lower case."""
+
+_SHARED: dict[str, Any] = {
+    key: (TasksApiSettings.model_fields[key].annotation, TasksApiSettings.model_fields[key])
+    for key, field in FIELDS_BY_KEY.items()
+    if field == key
+}
+ALL_VARIABLES: type[Environment] = create_model("ALL_VARIABLES", __base__=Environment, **_SHARED)
+"""The variables with those that are keys of `TASKS_API`."""
+
+
+def read_environment(environment: Mapping[str, str] = os.environ) -> Environment:
     """
-    Read a whole number.
+    Read the variables: a typo is reported, not taken for the default.
 
     Raises:
-        ImproperlyConfigured: it is none, or it lies outside the bounds.
+        ImproperlyConfigured: some have a wrong value; the message has a line for each.
 
     """
-    given = os.environ.get(name, "").strip() or str(default)
-    is_number = given.isascii() and given.isdigit() and len(given) < 10
-    if not (is_number and minimum <= int(given) <= maximum):
-        raise ImproperlyConfigured(f"{name} must be a whole number, {minimum} to {maximum}.")
-    return int(given)
+    given = {
+        name: _value(environment[name], schema)
+        for name, schema in ALL_VARIABLES.schemas().items()
+        if name in environment
+    }
+    return ALL_VARIABLES.checked(
+        {name: value for name, value in given.items() if value is not None}
+    )
 
 
-def switch(name: str, *, default: bool) -> bool:
-    """
-    Read `on` or `off`, in any of the usual spellings.
-
-    Raises:
-        ImproperlyConfigured: it is neither.
-
-    """
-    try:
-        return SWITCHES[os.environ.get(name, "on" if default else "off").strip().lower()]
-    except KeyError:
-        raise ImproperlyConfigured(f"{name} must be on or off.") from None
+def _value(text: str, schema: JsonSchema) -> Any:
+    """Read a text as its type, None where that is a blank; what is not of the type stays a text."""
+    match schema:
+        case {"type": "array"}:
+            return [entry.strip() for entry in text.split(",") if entry.strip()]
+        case {"type": "boolean"}:
+            return SWITCHES.get(text.strip().lower(), text) if text.strip() else None
+        case {"type": "integer"}:
+            number = text.strip()
+            return (int(number) if re.fullmatch("[0-9]{1,9}", number) else text) if number else None
+        case {"anyOf": [one, {"type": "null"}]}:
+            return _value(text, one)
+    return text

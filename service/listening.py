@@ -1,12 +1,11 @@
 """Where the web processes listen, and how many there are."""
 
-import os
 import socket
 from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
 
-from service.environment import whole_number
+from service.environment import DEFAULT_HOST, read_environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +23,17 @@ class Listening:
         Read `HOST`, `PORT`, `WEB_CONCURRENCY` and `WEB_THREADS`.
 
         Raises:
-            ImproperlyConfigured: one of them makes no sense.
+            ImproperlyConfigured: one of them, or any other variable, has a wrong value.
 
         """
-        host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
+        environment = read_environment()
+        host = (environment.host or DEFAULT_HOST).strip("[]")
         _check_host(host)
         return cls(
             host=host,
-            port=whole_number("PORT", default=8000, minimum=1, maximum=65535),
-            processes=whole_number("WEB_CONCURRENCY", default=2, minimum=1, maximum=256),
-            threads=whole_number("WEB_THREADS", default=8, minimum=2, maximum=256),
+            port=environment.port,
+            processes=environment.web_concurrency,
+            threads=environment.web_threads,
         )
 
     @property

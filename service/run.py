@@ -20,6 +20,7 @@ from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, task_backends
 from django.utils import timezone
 
 from service.database import database_settings, make_secret_key_file
+from service.environment import DEFAULT_HOST, read_environment
 from service.listening import Listening
 from service.processes import GRACE_SECONDS, Processes
 
@@ -44,8 +45,9 @@ def run(arguments: list[str]) -> int:
     _take_options(arguments)
     listening = Listening.from_environment()
     listening.refuse_a_taken_port()
-    if not os.environ.get("SECRET_KEY"):
-        make_secret_key_file(database_settings())
+    variables = read_environment()
+    if not variables.secret_key:
+        make_secret_key_file(database_settings(variables))
     os.environ.setdefault("PUBLIC_CATALOGUE", "on")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     _set_up()
@@ -57,11 +59,12 @@ def _take_options(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         "python -m service run", description="Migrate, then start the web and a worker."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", default=os.environ.get("PORT", "8000"), help="default: PORT")
+    parser.add_argument("--host", default=DEFAULT_HOST, help="the address to listen on")
+    parser.add_argument("--port", help="default: PORT")
     options = parser.parse_args(arguments)
     os.environ["HOST"] = options.host
-    os.environ["PORT"] = options.port
+    if options.port is not None:
+        os.environ["PORT"] = options.port
 
 
 def _set_up() -> None:

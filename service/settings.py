@@ -1,7 +1,5 @@
 """The service's settings, each from an environment variable; `docs/settings.md` lists them."""
 
-import logging
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,19 +8,19 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from service.database import database_settings, secret_key
-from service.environment import switch, whole_number
+from service.environment import BACKENDS, read_environment
 
-env = environ.Env()
+environment = read_environment()
 
 # What the service runs with.
 
-database = database_settings()
+database = database_settings(environment)
 DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-SECRET_KEY = secret_key(database)
-DEBUG = switch("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+SECRET_KEY = secret_key(environment, database)
+DEBUG = environment.debug
+ALLOWED_HOSTS = environment.allowed_hosts
 
 # The apps: what brings tasks, what runs them, what serves them.
 
@@ -39,7 +37,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "tasks_api",
     "service",
-    *env.list("TASK_APPS", default=[]),
+    *environment.task_apps,
 ]
 MIDDLEWARE = [
     "tasks_api.http.middleware.RequestIDMiddleware",
@@ -81,63 +79,20 @@ else:
 
 # Tasks.
 
-BACKENDS = {
-    "database": "django_tasks_db.DatabaseBackend",
-    "immediate": "django.tasks.backends.immediate.ImmediateBackend",
-    "dummy": "django.tasks.backends.dummy.DummyBackend",
-}
-TASKS_BACKEND = env.str("TASKS_BACKEND", default="database")
-if TASKS_BACKEND not in BACKENDS and "." not in TASKS_BACKEND:
-    raise ImproperlyConfigured(
-        f"TASKS_BACKEND must be one of {', '.join(BACKENDS)}, or the dotted path of a task backend."
-    )
 TASKS = {
     "default": {
-        "BACKEND": BACKENDS.get(TASKS_BACKEND, TASKS_BACKEND),
-        "QUEUES": sorted(
-            {
-                "default",
-                "emails",
-                "reports",
-                *env.list("TASKS_QUEUES", default=[]),
-            }
-        ),
+        "BACKEND": BACKENDS.get(environment.tasks_backend, environment.tasks_backend),
+        "QUEUES": sorted({"default", "emails", "reports", *environment.tasks_queues}),
         "OPTIONS": {"id_function": "tasks_api.ids.new_task_id"},
     }
 }
-PUBLIC_URL = env.str("PUBLIC_URL", default="")
-if PUBLIC_URL and not (
-    urlsplit(PUBLIC_URL).netloc and PUBLIC_URL.startswith(("http://", "https://"))
-):
-    raise ImproperlyConfigured("PUBLIC_URL must be a URL, such as https://tasks.example.org.")
-RETENTION_DAYS = whole_number("RETENTION_DAYS", default=14, minimum=0, maximum=36_500)
-TASKS_API = {
-    "TASKS": env.list("TASKS_API_TASKS", default=["service.tasks.*"]),
-    "PUBLIC_URL": PUBLIC_URL,
-    "PUBLIC_CATALOGUE": switch("PUBLIC_CATALOGUE", default=False),
-    "TRACEBACKS": env.str("TRACEBACKS", default="owner"),
-    "REMEMBER_KEYS_SECONDS": whole_number(
-        "REMEMBER_KEYS_SECONDS", default=5, minimum=0, maximum=3600
-    ),
-    "MAX_BODY_BYTES": whole_number(
-        "MAX_BODY_BYTES", default=1024 * 1024, minimum=1024, maximum=100_000_000
-    ),
-    "MAX_DEPTH": whole_number("MAX_DEPTH", default=32, minimum=2, maximum=200),
-    "MAX_RESULT_BYTES": whole_number(
-        "MAX_RESULT_BYTES", default=1024 * 1024, minimum=1024, maximum=100_000_000
-    ),
-    "LOST_AFTER_SECONDS": whole_number("LOST_AFTER_SECONDS", default=30, minimum=1, maximum=86400),
-    "REQUEUE_WHEN_LOST": env.list("REQUEUE_WHEN_LOST", default=[]),
-    "RETENTION_DAYS": RETENTION_DAYS,
-    "RETENTION_DAYS_FAILED": whole_number(
-        "RETENTION_DAYS_FAILED", default=RETENTION_DAYS, minimum=0, maximum=36_500
-    ),
-}
+TASKS_API = environment.tasks_api
+PUBLIC_URL: str = TASKS_API["PUBLIC_URL"]
 
 # Where rates are counted: one place for all web processes, or they cannot be exact.
 
 try:
-    CACHES = {"default": env.cache_url_config(os.environ.get("CACHE_URL") or "locmemcache://")}
+    CACHES = {"default": environ.Env.cache_url_config(environment.cache_url or "locmemcache://")}
 except (ValueError, environ.ImproperlyConfigured) as error:
     raise ImproperlyConfigured(
         "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
@@ -145,7 +100,7 @@ except (ValueError, environ.ImproperlyConfigured) as error:
 if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
     # By default it forgets all but a few hundred entries, and with them counts of other clients.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 1_000_000}
-if whole_number("WEB_CONCURRENCY", default=2, minimum=1, maximum=256) == 1:
+if environment.web_concurrency == 1:
     # One process can count in its own memory.
     SILENCED_SYSTEM_CHECKS = ["tasks_api.W004"]
 
@@ -163,12 +118,6 @@ SPECTACULAR_SETTINGS = {
 
 # Logs.
 
-LOG_FORMAT = env.str("LOG_FORMAT", default="console")
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
-if LOG_FORMAT not in {"console", "json"}:
-    raise ImproperlyConfigured("LOG_FORMAT must be console or json.")
-if LOG_LEVEL not in logging.getLevelNamesMapping():
-    raise ImproperlyConfigured("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -189,10 +138,10 @@ LOGGING: dict[str, Any] = {
         "console": {
             "class": "logging.StreamHandler",
             "filters": ["request_id"],
-            "formatter": LOG_FORMAT,
+            "formatter": environment.log_format,
         }
     },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "root": {"handlers": ["console"], "level": environment.log_level},
     # Django's own handlers for these would write each line twice.
     "loggers": {
         "django": {"handlers": [], "propagate": True},

@@ -15,7 +15,7 @@ class TasksApiConfig(AppConfig):
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
 
-        # Settings that make no sense stop the process here, not its first request.
+        # Wrong settings stop the process here, not its first request.
         tasks_api_settings()
         registry.discover()
         # Sent for each app once all migrations are done: those of every other app as well.

@@ -10,7 +10,6 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.tasks.exceptions import InvalidTaskBackend
 
@@ -20,16 +19,10 @@ from tasks_api.conf import tasks_api_settings
 from tasks_api.http.access.authentication import KeyAuthentication, authentication_classes
 from tasks_api.models import Client
 
-MAX_RETENTION_DAYS = 36_500
-
 
 @register
 def check_task_types(**_: Any) -> list[CheckMessage]:
-    """Report settings that make no sense, an empty registry and signatures that are hard to serve."""
-    try:
-        tasks_api_settings()
-    except ImproperlyConfigured as error:
-        return [Error(str(error), hint="Mend it in the settings.", id="tasks_api.E003")]
+    """Report an empty registry and signatures that are hard to serve."""
     return list(_task_type_messages())
 
 
@@ -56,28 +49,6 @@ def _task_type_messages() -> Iterator[CheckMessage]:
 
 
 @register
-def check_retention(**_: Any) -> list[CheckMessage]:
-    """Report that tasks would be kept for no time that makes sense."""
-    try:
-        given = tasks_api_settings()
-    except ImproperlyConfigured:
-        # Reported with the task types.
-        return []
-    return [
-        Error(
-            f"TASKS_API[{key!r}] must be a number of days, 1 to {MAX_RETENTION_DAYS}, or 0.",
-            hint="With 0, finished tasks are kept for ever.",
-            id="tasks_api.E008",
-        )
-        for key, days in (
-            ("RETENTION_DAYS", given.retention_days),
-            ("RETENTION_DAYS_FAILED", given.retention_days_failed),
-        )
-        if days is not None and not 0 <= days <= MAX_RETENTION_DAYS
-    ]
-
-
-@register
 def check_backends(**_: Any) -> list[CheckMessage]:
     """Report backends that are not set up as this app needs them."""
     messages: list[CheckMessage] = []
@@ -94,16 +65,12 @@ def check_backends(**_: Any) -> list[CheckMessage]:
 def check_authentication(**_: Any) -> list[CheckMessage]:
     """Report an app that nobody can be authenticated for, or whose callers map to no client."""
     try:
-        given = tasks_api_settings()
         classes = authentication_classes()
-    except ImproperlyConfigured:
-        # Reported with the task types.
-        return []
     except ImportError as error:
         return [
             Error(
                 f"An authentication class cannot be imported: {error}",
-                hint="Mend TASKS_API['AUTHENTICATION_CLASSES'].",
+                hint="Correct TASKS_API['AUTHENTICATION_CLASSES'].",
                 id="tasks_api.E004",
             )
         ]
@@ -116,7 +83,7 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
             )
         ]
     others = [kind.__name__ for kind in classes if not issubclass(kind, KeyAuthentication)]
-    if others and not given.client_of:
+    if others and not tasks_api_settings().client_of:
         return [
             Error(
                 f"Nothing says which client a request is from that {others[0]} authenticates.",

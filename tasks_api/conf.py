@@ -1,56 +1,111 @@
-"""The setting `TASKS_API`, read from Django's settings once and checked."""
+"""The setting `TASKS_API`: what its keys are, and what is in force."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
 from functools import cache
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from pydantic import AfterValidator, Field
+
+from tasks_api.declared_settings import DeclaredSettings, Strings
+
+MAX_BYTES = 100_000_000
+MAX_RETENTION_DAYS = 36_500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TasksApiSettings:
-    """
-    The keys of `TASKS_API` in lower case, with their defaults.
+def _http_url(text: str) -> str:
+    url = urlsplit(text)
+    if text and not (url.netloc and text.startswith(("http://", "https://"))):
+        raise ValueError
+    return text
 
-    Attributes:
-        tasks: fnmatch patterns of the task types that are exposed, e.g. `shop.tasks.*`.
-        public_url: the origin, with a path where a proxy strips one, that emitted URLs begin with.
-        max_body_bytes: the largest request body that is read.
-        max_depth: how deeply arrays and objects of a body may nest.
-        authentication_classes: the classes of DRF that tell who calls, as dotted paths.
-        client_of: a function, as a dotted path, that maps a request which carries no key of ours,
-            but was authenticated by the project's own classes, to a Client or None.
-        remember_keys_seconds: for how long a process believes a key that it has checked.
-        public_catalogue: whether the OpenAPI document shows the task types without a key.
-        tracebacks: who is shown the traceback of a failed task: its owner, admins alone, nobody.
-        max_result_bytes: the largest return value, as JSON, that a worker stores.
-        lost_after_seconds: for how long a worker may go unseen before its task is ended.
-        requeue_when_lost: fnmatch patterns of the task types that are safe to run twice: lost with
-            its worker, such a task is put back once.
-        retention_days: for how long finished tasks are kept; 0: for ever.
-        retention_days_failed: the same for those that failed; None: as long as the others.
 
-    """
+class TasksApiSettings(DeclaredSettings):
+    """The keys of `TASKS_API`; the service has an environment variable for nearly each of them."""
 
-    tasks: tuple[str, ...] = ()
-    public_url: str = ""
-    max_body_bytes: int = 1024 * 1024
-    max_depth: int = 32
-    authentication_classes: tuple[str, ...] = (
-        "tasks_api.http.access.authentication.KeyAuthentication",
+    tasks: Strings = Field(
+        (), description="fnmatch patterns of the task types that are exposed, e.g. `shop.tasks.*`"
     )
-    client_of: str = ""
-    remember_keys_seconds: int = 5
-    public_catalogue: bool = False
-    tracebacks: Literal["owner", "admin", "none"] = "owner"
-    max_result_bytes: int = 1024 * 1024
-    lost_after_seconds: int = 30
-    requeue_when_lost: tuple[str, ...] = ()
-    retention_days: int = 14
-    retention_days_failed: int | None = None
+    public_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "",
+        description=(
+            "what the URLs in answers begin with, with a path where a proxy strips one; without it, "
+            "the request's own scheme and host"
+        ),
+        json_schema_extra={"expected": "a URL, such as https://tasks.example.org"},
+    )
+    public_catalogue: bool = Field(
+        False, description="whether `/openapi.yaml` shows the exposed task types without a key"
+    )
+    authentication_classes: Strings = Field(
+        ("tasks_api.http.access.authentication.KeyAuthentication",),
+        description="dotted paths of the classes of Django REST framework that tell who calls",
+    )
+    client_of: str = Field(
+        "",
+        description=(
+            "dotted path of a function that maps a request without a key, which other classes have "
+            "authenticated, to a `Client` or None"
+        ),
+    )
+    remember_keys_seconds: int = Field(
+        5,
+        ge=0,
+        le=3600,
+        description=(
+            "for how long a process believes a key that it has checked, and so how long a "
+            "revocation takes; 0: each request asks the database"
+        ),
+    )
+    max_body_bytes: int = Field(
+        1024 * 1024, ge=1024, le=MAX_BYTES, description="how large a request body may be"
+    )
+    max_depth: int = Field(
+        32, ge=2, le=200, description="how deeply the arrays and objects of a body may nest"
+    )
+    tracebacks: Literal["owner", "admin", "none"] = Field(
+        "owner",
+        description=(
+            "who is shown the traceback of a failed task: its owner and admins, admins alone, nobody"
+        ),
+    )
+    max_result_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        le=MAX_BYTES,
+        description="the largest return value, as JSON, that a worker stores; over it the task fails",
+    )
+    lost_after_seconds: int = Field(
+        30,
+        ge=1,
+        le=86_400,
+        description="after how long without a heartbeat a worker counts as lost",
+    )
+    requeue_when_lost: Strings = Field(
+        (),
+        description=(
+            "fnmatch patterns of the task types that are safe to run twice: lost with its worker, "
+            "such a task is put back once"
+        ),
+    )
+    retention_days: int = Field(
+        14,
+        ge=0,
+        le=MAX_RETENTION_DAYS,
+        description=(
+            "after how many days workers and `prune` remove a finished task, whoever enqueued it; "
+            "0: never"
+        ),
+    )
+    retention_days_failed: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_RETENTION_DAYS,
+        description="the same for tasks that failed; without it, as long as the others",
+    )
 
 
 @cache
@@ -59,40 +114,33 @@ def tasks_api_settings() -> TasksApiSettings:
     Return the settings in force.
 
     Raises:
-        ImproperlyConfigured: a key is unknown or its value has the wrong type.
+        ImproperlyConfigured: a key is unknown or has a wrong value; the message says which.
 
     """
-    given: dict[str, Any] = getattr(settings, "TASKS_API", {})
-    types = {field.name.upper(): field.type for field in fields(TasksApiSettings)}
-    if unknown := sorted(given.keys() - types.keys()):
-        known = ", ".join(sorted(types))
-        raise ImproperlyConfigured(f"TASKS_API has no setting {unknown[0]!r}; there are: {known}.")
-    return TasksApiSettings(
-        **{key.lower(): _checked(key, value, types[key]) for key, value in given.items()}
-    )
+    given: Any = getattr(settings, "TASKS_API", {})
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured("TASKS_API must be a dict.")
+    return TasksApiSettings.checked(given, within="TASKS_API")
 
 
-def _checked(key: str, value: Any, kind: Any) -> Any:
-    if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        if isinstance(value, list | tuple) and all(isinstance(entry, item) for entry in value):
-            return tuple(value)
-        raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be a list of {item.__name__}.")
-    if get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-        choices = ", ".join(get_args(kind))
-        raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be one of {choices}.")
-    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if type(value) not in kinds:
-        names = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
-        raise ImproperlyConfigured(f"TASKS_API[{key!r}] must be of type {names}.")
-    return value
+_resets: list[Callable[[], object]] = []
 
 
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "TASKS_API":
-        tasks_api_settings.cache_clear()
+def reset_when_settings_change[Reset: Callable[[], object]](reset: Reset) -> Reset:
+    """
+    Have a function called whenever a setting changes, as `override_settings` does in tests.
+
+    For whatever was computed from settings and is kept: `reset` lets go of it. It is called for
+    every setting, since what depends on a few today may depend on another tomorrow.
+    """
+    _resets.append(reset)
+    return reset
 
 
-setting_changed.connect(_forget)
+def _reset_all(**_: Any) -> None:
+    for reset in _resets:
+        reset()
+
+
+setting_changed.connect(_reset_all)
+reset_when_settings_change(tasks_api_settings.cache_clear)

@@ -12,38 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from service.environment import ALL_VARIABLES
 from tests.postgresql import PostgreSQLServer
 
 DATABASES = ("sqlite", "postgres")
-# Set by a developer's shell, these would make the tests' outcome depend on it.
-SETTINGS = (
-    "MAX_BODY_BYTES",
-    "MAX_DEPTH",
-    "MAX_RESULT_BYTES",
-    "LOST_AFTER_SECONDS",
-    "REQUEUE_WHEN_LOST",
-    "ALLOWED_HOSTS",
-    "CACHE_URL",
-    "DATABASE_POOL_SIZE",
-    "DEBUG",
-    "HOST",
-    "LOG_FORMAT",
-    "LOG_LEVEL",
-    "PORT",
-    "PUBLIC_CATALOGUE",
-    "PUBLIC_URL",
-    "REMEMBER_KEYS_SECONDS",
-    "RETENTION_DAYS",
-    "RETENTION_DAYS_FAILED",
-    "SECRET_KEY",
-    "TASKS_API_TASKS",
-    "TASKS_BACKEND",
-    "TASKS_QUEUES",
-    "TASK_APPS",
-    "TRACEBACKS",
-    "WEB_CONCURRENCY",
-    "WEB_THREADS",
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    for name in SETTINGS:
+    # Set by a developer's shell, other variables would make the tests' outcome depend on it.
+    for name in set(ALL_VARIABLES.schemas()) - {"DATABASE_URL"}:
         os.environ.pop(name, None)
     given = os.environ.get("DATABASE_URL", "")
     chosen = early_config.known_args_namespace.db or _kind(given)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.signals import setting_changed
 from django.tasks import task_backends
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.backends.dummy import DummyBackend
@@ -20,6 +19,7 @@ from tasks_api.backends.base import (
 )
 from tasks_api.backends.built_in import BuiltInAdapter
 from tasks_api.backends.generic import Adapter
+from tasks_api.conf import reset_when_settings_change
 
 __all__ = [
     "Adapter",
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _adapters: dict[str, Adapter] = {}
+reset_when_settings_change(_adapters.clear)
 
 
 def adapter_for(alias: str) -> Adapter:
@@ -68,11 +69,3 @@ def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:
 
         return DatabaseAdapter
     return Adapter
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "TASKS":
-        _adapters.clear()
-
-
-setting_changed.connect(_forget)

@@ -15,12 +15,11 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from django.tasks import Task
 from django.utils.module_loading import module_has_submodule
 
 from tasks_api.arguments import Arguments, UnservableSignature
-from tasks_api.conf import tasks_api_settings
+from tasks_api.conf import reset_when_settings_change, tasks_api_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +113,4 @@ def _tasks_of(module: ModuleType) -> "Iterator[Task[..., Any]]":
 
 
 registry = Registry()
-
-
-def _settings_changed(*, setting: str, **_: Any) -> None:
-    if setting in {"TASKS_API", "TASKS"}:
-        registry.forget()
-
-
-setting_changed.connect(_settings_changed)
+reset_when_settings_change(registry.forget)

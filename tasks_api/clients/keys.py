@@ -4,14 +4,13 @@ import hmac
 import time
 from datetime import datetime
 
-from django.core.signals import setting_changed
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from tasks_api.clients import key_format
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.last_use import last_uses
-from tasks_api.conf import tasks_api_settings
+from tasks_api.conf import reset_when_settings_change, tasks_api_settings
 from tasks_api.models import Client, ClientKey
 
 _DIGEST_OF_NOTHING = "0" * 64
@@ -83,14 +82,7 @@ class _Remembered:
 _remembered = _Remembered()
 
 
+@reset_when_settings_change
 def forget_remembered_keys() -> None:
     """Look every key up anew in this process."""
     _remembered.forget()
-
-
-def _settings_changed(*, setting: str, **_: object) -> None:
-    if setting in {"TASKS_API", "DATABASES"}:
-        forget_remembered_keys()
-
-
-setting_changed.connect(_settings_changed)

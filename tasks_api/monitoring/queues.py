@@ -5,11 +5,11 @@ from operator import attrgetter
 from typing import Annotated, TypedDict
 
 from django.conf import settings
-from django.core.signals import setting_changed
 from pydantic import Field
 
 from tasks_api.backends import QueueFigures, adapter_for, adapters
 from tasks_api.calls.registry import registry
+from tasks_api.conf import reset_when_settings_change
 from tasks_api.faults import Fault
 from tasks_api.monitoring.shared import Shared
 from tasks_api.problems import InvalidRequest, NotFound, QueuesNotSupported
@@ -87,6 +87,7 @@ def represent_queue(queue: QueueFigures) -> QueueRepresentation:
     }
 
 
+@reset_when_settings_change
 def forget_figures() -> None:
     """Count anew the next time that somebody asks."""
     _figures.forget()
@@ -117,11 +118,3 @@ def _known(aliases: list[str]) -> Iterator[tuple[str, str]]:
 
 
 _figures = Shared(_count)
-
-
-def _settings_changed(*, setting: str, **_: object) -> None:
-    if setting in {"TASKS", "TASKS_API"}:
-        forget_figures()
-
-
-setting_changed.connect(_settings_changed)

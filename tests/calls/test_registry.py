@@ -102,26 +102,6 @@ def test_an_empty_registry_is_reported() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"TASK": ["*"]},
-        {"TASKS": "service.tasks.*"},
-        {"TASKS": [1]},
-        {"MAX_DEPTH": "32"},
-        {"MAX_BODY_BYTES": True},
-        {"PUBLIC_URL": None},
-    ],
-)
-def test_a_setting_that_makes_no_sense_is_reported(setting: dict[str, object]) -> None:
-    with override_settings(TASKS_API=setting):
-        messages = [message for message in run_checks() if message.id == "tasks_api.E003"]
-
-    assert len(messages) == 1
-    assert next(iter(setting)) in messages[0].msg
-
-
-@pytest.mark.django_db
 def test_a_database_backend_whose_ids_know_no_owner_is_reported() -> None:
     backend = "django_tasks_db.DatabaseBackend"
     queues = ["default", "emails", "reports"]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import call_command
+from django.test import Client, override_settings
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
@@ -201,3 +203,20 @@ def test_the_page_and_its_parts_come_from_the_service(service: LiveService) -> N
             if attribute in line:
                 path = line.split(attribute)[1].split('"')[0]
                 assert wait_until(lambda path=path: service.get(path), what=path).status_code == 200
+
+
+def test_the_document_follows_settings_that_change() -> None:
+    def queues() -> list[str]:
+        document = Client().get("/openapi.json").json()
+        assert yaml.safe_load(Client().get("/openapi.yaml").content) == document
+        hello = document["components"]["schemas"]["SayHelloRequest"]
+        names: list[str] = hello["properties"]["queue_name"]["enum"]
+        return names
+
+    default = settings.TASKS["default"]
+    changed = {"default": {**default, "QUEUES": [*default["QUEUES"], "nightly"]}}
+    with override_settings(TASKS_API={**settings.TASKS_API, "PUBLIC_CATALOGUE": True}):
+        assert queues() == ["default", "emails", "reports"]
+        with override_settings(TASKS=changed):
+            assert queues() == ["default", "emails", "nightly", "reports"]
+        assert queues() == ["default", "emails", "reports"]

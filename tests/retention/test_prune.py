@@ -10,8 +10,6 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import settings
-from django.core.checks import run_checks
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.test import Client, override_settings
@@ -20,7 +18,6 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api.backends.database import clock
-from tasks_api.conf import tasks_api_settings
 from tasks_api.ids import new_task_id
 from tasks_api.models import IdempotencyRecord, TaskOwner, Worker
 from tasks_api.retention import pruning
@@ -471,23 +468,3 @@ def test_the_replay_of_a_batch_leaves_pruned_tasks_out(client: Client) -> None:
     run()
 
     assert post() == [second]
-
-
-# Settings that make no sense.
-
-
-@pytest.mark.parametrize("key", ["RETENTION_DAYS", "RETENTION_DAYS_FAILED"])
-@pytest.mark.parametrize("days", [-1, 36_501])
-def test_a_time_that_makes_no_sense_is_an_error_of_the_check(key: str, days: int) -> None:
-    with retained(**{key: days}):
-        (error,) = [one for one in run_checks() if one.id == "tasks_api.E008"]
-
-    assert key in error.msg
-
-
-@pytest.mark.parametrize("days", ["14", 1.5, True])
-def test_a_time_of_another_type_is_refused(days: Any) -> None:
-    with retained(RETENTION_DAYS_FAILED=days), pytest.raises(ImproperlyConfigured) as refused:
-        tasks_api_settings()
-
-    assert str(refused.value) == "TASKS_API['RETENTION_DAYS_FAILED'] must be of type int or None."

@@ -9,8 +9,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-from service.environment import switch, whole_number
+from service.environment import read_environment
 from service.misconfiguration import told_in_one_line
+from tasks_api.conf import TasksApiSettings
 from tests.live_service import DEADLINE, PROJECT
 
 pytestmark = pytest.mark.sqlite
@@ -67,35 +68,62 @@ def test_a_module_that_is_missing_for_another_reason_keeps_its_traceback(
         raise ModuleNotFoundError("No module named 'shop'", name="shop")
 
 
-@pytest.mark.parametrize("given", ["", " ", "7", " 7 "])
-def test_a_whole_number_is_read_and_blank_means_the_default(
-    given: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOAVES", given)
-
-    assert whole_number("LOAVES", default=7, minimum=1, maximum=9) == 7
+@pytest.mark.parametrize("given", ["", " ", "8", " 8 "])
+def test_a_whole_number_is_read_and_blank_means_the_default(given: str) -> None:
+    assert read_environment({"WEB_THREADS": given}).web_threads == 8
 
 
-@pytest.mark.parametrize("given", ["0", "10", "-1", "1.0", "٣", "seven", "9" * 5000])
-def test_what_is_no_whole_number_within_bounds_is_refused(
-    given: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOAVES", given)
+@pytest.mark.parametrize("given", ["1", "257", "-2", "2.0", "٣", "seven", "9" * 5000])
+def test_what_is_no_whole_number_within_bounds_is_refused(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read_environment({"WEB_THREADS": given})
 
-    with pytest.raises(ImproperlyConfigured, match="LOAVES must be a whole number, 1 to 9"):
-        whole_number("LOAVES", default=7, minimum=1, maximum=9)
+    message = str(refused.value)
+    assert message.startswith("WEB_THREADS must be a whole number, 2 to 256, not '")
+    assert given[:5] in message
+    assert len(message) < 100
 
 
 @pytest.mark.parametrize(
-    ("given", "value"), [("on", True), ("True", True), ("1", True), ("OFF", False), ("", False)]
+    ("given", "value"),
+    [("on", True), ("True", True), ("1", True), (" yes ", True), ("OFF", False), ("", False)],
 )
-def test_a_switch_is_read(given: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEEDS", given)
-
-    assert switch("SEEDS", default=not value) is value
+def test_a_switch_is_read(given: str, value: bool) -> None:
+    assert read_environment({"PUBLIC_CATALOGUE": given}).tasks_api["PUBLIC_CATALOGUE"] is value
 
 
-def test_an_unset_switch_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SEEDS", raising=False)
+def test_a_list_is_read_and_blank_means_that_it_has_no_entries() -> None:
+    given = {"ALLOWED_HOSTS": "a.example, b.example,", "TASKS_API_TASKS": ""}
 
-    assert switch("SEEDS", default=True) is True
+    environment = read_environment(given)
+
+    assert environment.allowed_hosts == ("a.example", "b.example")
+    assert environment.tasks_api["TASKS"] == ()
+
+
+def test_what_is_not_set_has_the_defaults_of_the_app_but_for_the_sample_tasks() -> None:
+    environment = read_environment({})
+
+    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"]})
+    assert TasksApiSettings.checked(environment.tasks_api) == own
+    assert environment.port == 8000
+
+
+def test_several_wrong_variables_are_told_at_once_and_no_secret_is() -> None:
+    given = {
+        "SECRET_KEY": "hush",
+        "DATABASE_URL": "postgres://somebody:hush@host/name",
+        "PORT": "eighty",
+        "PUBLIC_URL": "https://[",
+        "RETENTION_DAYS_FAILED": "36501",
+    }
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read_environment(given)
+
+    assert str(refused.value).splitlines() == [
+        "PORT must be a whole number, 1 to 65535, not 'eighty'.",
+        "PUBLIC_URL must be a URL, such as https://tasks.example.org, not 'https://['.",
+        "RETENTION_DAYS_FAILED must be a whole number, 0 to 36500, not 36501.",
+    ]
+    assert "hush" not in repr(read_environment({"SECRET_KEY": "hush", "CACHE_URL": "hush"}))

@@ -291,14 +291,14 @@ def test_a_directory_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("environment", "start_of_line"),
     [
-        ({"PORT": "eighty"}, "PORT must be a whole number, 1 to 65535."),
-        ({"PORT": "0"}, "PORT must be a whole number, 1 to 65535."),
+        ({"PORT": "eighty"}, "PORT must be a whole number, 1 to 65535, not 'eighty'."),
+        ({"PORT": "0"}, "PORT must be a whole number, 1 to 65535, not 0."),
         ({"WEB_THREADS": "-1"}, "WEB_THREADS must be a whole number"),
         ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number"),
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL must begin with sqlite:/// or "),
         ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL must name a file"),
         ({"DATABASE_URL": "postgres://host:port/name"}, "DATABASE_URL is not a database URL"),
-        ({"DEBUG": "maybe"}, "DEBUG must be on or off."),
+        ({"DEBUG": "maybe"}, "DEBUG must be on or off, not 'maybe'."),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be "),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be "),
         ({"TASK_APPS": "shop_of_nobody"}, "TASK_APPS names an app that is not installed: No "),

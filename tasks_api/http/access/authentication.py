@@ -5,7 +5,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import exceptions as drf
@@ -16,7 +15,7 @@ from rest_framework.settings import api_settings
 from tasks_api.clients import keys
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.key_format import PREFIX
-from tasks_api.conf import tasks_api_settings
+from tasks_api.conf import reset_when_settings_change, tasks_api_settings
 from tasks_api.models import Client
 from tasks_api.problems import NotAuthenticated
 
@@ -107,10 +106,5 @@ def _client_of() -> Callable[[Request], Client | None]:
     return import_string(path) if path else lambda request: None
 
 
-def _settings_changed(*, setting: str, **_: Any) -> None:
-    if setting == "TASKS_API":
-        authentication_classes.cache_clear()
-        _client_of.cache_clear()
-
-
-setting_changed.connect(_settings_changed)
+reset_when_settings_change(authentication_classes.cache_clear)
+reset_when_settings_change(_client_of.cache_clear)

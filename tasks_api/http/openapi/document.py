@@ -16,6 +16,7 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from tasks_api import __version__
 from tasks_api.calls.batch import MAX_TASKS, MEMBER
 from tasks_api.calls.registry import registry
+from tasks_api.conf import reset_when_settings_change
 from tasks_api.http.openapi.answers import (
     HEADERS,
     RATE_HEADERS,
@@ -65,6 +66,10 @@ def openapi_yaml(task_types: tuple[str, ...]) -> bytes:
     renderer: Any = OpenApiYamlRenderer()
     content: bytes = renderer.render(openapi_document(task_types), renderer_context={})
     return content
+
+
+reset_when_settings_change(openapi_document.cache_clear)
+reset_when_settings_change(openapi_yaml.cache_clear)
 
 
 class OwnComponents(ComponentRegistry):

@@ -15,7 +15,6 @@ from django_tasks_db.management.commands.db_worker import (
 )
 from django_tasks_db.models import DBTaskResult
 
-from tasks_api.conf import tasks_api_settings
 from tasks_api.worker import journal
 from tasks_api.worker.child.claims import TRANSITIONS, Superseded
 from tasks_api.worker.child.process import Options, WorkerProcess
@@ -106,8 +105,6 @@ class Command(BaseCommand):
         parser.add_argument("--parent-pipe", type=int, default=-1, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if tasks_api_settings().lost_after_seconds < 1:
-            raise CommandError("TASKS_API['LOST_AFTER_SECONDS'] must be at least 1.")
         queue_names = _names(options["queue_name"])
         excluded = _names(options["exclude_queues"])
         if excluded and "*" not in queue_names:

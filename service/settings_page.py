@@ -1,0 +1,98 @@
+"""The page `docs/settings.md`, written from the declarations: `make docs`."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from service.environment import ALL_VARIABLES, FIELDS_BY_KEY
+from tasks_api.conf import TasksApiSettings
+from tasks_api.declared_settings import JsonSchema
+
+PAGE = """\
+# Settings
+
+[//]: # (Written by `make docs` from tasks_api/conf.py and service/environment.py.)
+
+The app `tasks_api` is configured by Django's setting `TASKS_API`, a dict; the service by environment
+variables. Each setting is checked when a process starts: a wrong value is reported in one line that says
+what would be right, and the process ends with status 1.
+
+## Keys of `TASKS_API` and their variables
+
+A Django project sets the keys; the service sets them from the variables.
+
+{keys}
+
+[Running workers](workers.md#what-is-removed-and-when) tells what `RETENTION_DAYS` removes and when,
+[Clients and keys](clients.md) what `AUTHENTICATION_CLASSES` and `CLIENT_OF` are for. `python -m service run` sets
+`PUBLIC_CATALOGUE` to `on` unless it is set.
+
+## Further variables of the service
+
+{variables}
+
+`service/gunicorn.conf.py` reads `HOST`, `PORT`, `WEB_CONCURRENCY` and `WEB_THREADS`. What gunicorn itself takes
+from the environment, such as `FORWARDED_ALLOW_IPS` and `GUNICORN_CMD_ARGS`, works as well.
+
+## How variables are written
+
+The entries of a list are separated by commas. `on` and `off` may be spelled `true` and `false`, `1` and `0`, `yes` and
+`no`; in `TASKS_API` they are `True` and `False`. A whole number, and what is on or off, has its default where the
+variable is empty; an empty list has no entries.
+"""
+
+
+def settings_page() -> str:
+    """Return the page in Markdown."""
+    return PAGE.format(keys="\n".join(_keys()), variables="\n".join(_variables()))
+
+
+def _keys() -> Iterable[str]:
+    yield from _heading("key", "variable", "value", "default", "meaning")
+    variables = ALL_VARIABLES.schemas()
+    for key, schema in TasksApiSettings.schemas().items():
+        default = _default(schema)
+        variable = FIELDS_BY_KEY.get(key.lower(), "").upper()
+        if variable and (of_the_service := _default(variables[variable])) != default:
+            default += f"; {of_the_service} in the service"
+        yield _row(_code(key), _code(variable) if variable else "", *_value(schema, default))
+
+
+def _variables() -> Iterable[str]:
+    yield from _heading("variable", "value", "default", "meaning")
+    keys = {field.upper() for field in FIELDS_BY_KEY.values()}
+    for name, schema in ALL_VARIABLES.schemas().items():
+        if name not in keys:
+            yield _row(_code(name), *_value(schema, _default(schema)))
+
+
+def _value(schema: JsonSchema, default: str) -> tuple[str, str, str]:
+    expected = ALL_VARIABLES.expected(schema).removeprefix("a ")
+    return expected, default, schema["description"]
+
+
+def _default(schema: JsonSchema) -> str:
+    default: Any = schema["default"]
+    if default is None or default in ("", []):
+        return "none"
+    if isinstance(default, bool):
+        return "off" if default is False else "on"
+    if isinstance(default, int):
+        return str(default)
+    return _code(default if isinstance(default, str) else ",".join(default))
+
+
+def _heading(*cells: str) -> tuple[str, str]:
+    return _row(*cells), "|" + "---|" * len(cells)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())
