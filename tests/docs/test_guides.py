@@ -171,6 +171,8 @@ def test_a_backend_answers_as_the_guide_says(
     assert [answer.status_code for answer in answers] == statuses
 
 
+# Checks of models ask the database what it can, once in a process.
+@pytest.mark.django_db
 def test_the_settings_of_several_backends_take_the_task_of_the_guide(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

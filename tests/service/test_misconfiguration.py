@@ -79,7 +79,7 @@ def test_what_is_no_whole_number_within_bounds_is_refused(given: str) -> None:
         read_environment({"WEB_THREADS": given})
 
     message = str(refused.value)
-    assert message.startswith("WEB_THREADS must be a whole number, 2 to 256, not '")
+    assert message.startswith("WEB_THREADS must be a whole number, 2 to 256, not ")
     assert given[:5] in message
     assert len(message) < 100
 
