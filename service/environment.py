@@ -137,7 +137,7 @@ _SHARED: dict[str, Any] = {
     for key, field in FIELDS_BY_KEY.items()
     if field == key
 }
-ALL_VARIABLES: type[Environment] = create_model("ALL_VARIABLES", __base__=Environment, **_SHARED)
+AllVariables: type[Environment] = create_model("AllVariables", __base__=Environment, **_SHARED)
 """The variables with those that are keys of `TASKS_API`."""
 
 
@@ -151,12 +151,10 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> Environment
     """
     given = {
         name: _value(environment[name], schema)
-        for name, schema in ALL_VARIABLES.schemas().items()
+        for name, schema in AllVariables.schemas().items()
         if name in environment
     }
-    return ALL_VARIABLES.checked(
-        {name: value for name, value in given.items() if value is not None}
-    )
+    return AllVariables.checked({name: value for name, value in given.items() if value is not None})
 
 
 def _value(text: str, schema: JsonSchema) -> Any:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from service.environment import ALL_VARIABLES, FIELDS_BY_KEY
+from service.environment import FIELDS_BY_KEY, AllVariables
 from tasks_api.conf import TasksApiSettings
 from tasks_api.declared_settings import JsonSchema
 
@@ -49,7 +49,7 @@ def settings_page() -> str:
 
 def _keys() -> Iterable[str]:
     yield from _heading("key", "variable", "value", "default", "meaning")
-    variables = ALL_VARIABLES.schemas()
+    variables = AllVariables.schemas()
     for key, schema in TasksApiSettings.schemas().items():
         default = _default(schema)
         variable = FIELDS_BY_KEY.get(key.lower(), "").upper()
@@ -61,13 +61,13 @@ def _keys() -> Iterable[str]:
 def _variables() -> Iterable[str]:
     yield from _heading("variable", "value", "default", "meaning")
     keys = {field.upper() for field in FIELDS_BY_KEY.values()}
-    for name, schema in ALL_VARIABLES.schemas().items():
+    for name, schema in AllVariables.schemas().items():
         if name not in keys:
             yield _row(_code(name), *_value(schema, _default(schema)))
 
 
 def _value(schema: JsonSchema, default: str) -> tuple[str, str, str]:
-    expected = ALL_VARIABLES.expected(schema).removeprefix("a ")
+    expected = AllVariables.expected(schema).removeprefix("a ")
     return expected, default, schema["description"]
 
 

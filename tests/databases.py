@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.environment import ALL_VARIABLES
+from service.environment import AllVariables
 from tests.postgresql import PostgreSQLServer
 
 DATABASES = ("sqlite", "postgres")
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     # Set by a developer's shell, other variables would make the tests' outcome depend on it.
-    for name in set(ALL_VARIABLES.schemas()) - {"DATABASE_URL"}:
+    for name in set(AllVariables.schemas()) - {"DATABASE_URL"}:
         os.environ.pop(name, None)
     given = os.environ.get("DATABASE_URL", "")
     chosen = early_config.known_args_namespace.db or _kind(given)

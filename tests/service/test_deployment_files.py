@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.environment import ALL_VARIABLES
+from service.environment import AllVariables
 from service.settings_page import settings_page
 from tasks_api.conf import TasksApiSettings
 from tests.live_service import PROJECT
@@ -185,7 +185,7 @@ def test_the_page_has_a_line_for_each_setting() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \|(?: `([A-Z_]+)` \|)?", settings_page(), re.MULTILINE)
     names = {name for row in rows for name in row if name}
 
-    assert names == {*ALL_VARIABLES.schemas(), *TasksApiSettings.schemas()}
+    assert names == {*AllVariables.schemas(), *TasksApiSettings.schemas()}
     assert {"SECRET_KEY", "TASKS_API_TASKS", "CLIENT_OF", "RETENTION_DAYS_FAILED"} <= names
 
 
@@ -193,4 +193,4 @@ def test_every_variable_that_a_module_of_the_service_asks_for_is_declared() -> N
     sources = "".join(path.read_text() for path in (PROJECT / "service").glob("*.py"))
     asked_for = re.findall(r'environ(?:\.\w+\(|\[)\s*"([A-Z_]+)"', sources)
 
-    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(ALL_VARIABLES.schemas())
+    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(AllVariables.schemas())
