@@ -11,8 +11,8 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connections, router, transaction
@@ -24,6 +24,7 @@ from tasks_api.calls.enqueueing import EnqueuedAllTheSame
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
+from tasks_api.timestamps import timestamp
 
 type Calls = Sequence[Call]
 
@@ -204,9 +205,13 @@ def _kept(task: StoredTask) -> Any:
     """Keep the id of a task that can be read again, and otherwise all that there is of it."""
     if adapter_for(task.backend).keeps_results:
         return task.id
+    fields = {
+        name: timestamp(value) if isinstance(value, datetime) else value
+        for name, value in asdict(task).items()
+    }
     # As text: no store takes every value that a task may have returned at once.
-    return {"task": json_text(_snapshot.dump_python(task, mode="json"))}
+    return {"task": json_text(fields)}
 
 
 def _restored(entry: Any) -> StoredTask:
-    return _snapshot.validate_json(entry["task"])
+    return _snapshot.validate_python(json.loads(entry["task"]))

@@ -22,7 +22,7 @@ from django_tasks_db.models import DBTaskResult
 from tasks_api import ids, models
 from tasks_api.backends.database.adapter import DatabaseAdapter
 from tasks_api.calls import idempotency
-from tasks_api.calls.call import Call
+from tasks_api.calls.checking import check_call
 from tasks_api.clients.keys import issue
 from tasks_api.problems import UnknownTask
 from tests.http.test_hostile_bodies import assert_problem
@@ -373,14 +373,12 @@ def test_a_rule_of_the_backend_refuses_the_batch_and_points_to_its_task(
 
 @in_process
 def test_a_problem_that_names_no_culprit_refuses_the_batch_too(client: Client) -> None:
-    real = Call.from_json
-
     def refuse_bob(item: Any, caller: Any) -> Any:
         if item["kwargs"]["name"] == "Bob":
             raise UnknownTask
-        return real(item, caller)
+        return check_call(item, caller)
 
-    with patch.object(Call, "from_json", refuse_bob):
+    with patch("tasks_api.calls.batch.check_call", refuse_bob):
         response = post(client, [hello("Ada"), hello("Bob")])
 
     assert pointers(assert_problem(response, 400, "unknown_task")) == ["/tasks/1"]
@@ -556,12 +554,11 @@ def test_whoever_waits_for_the_first_checks_its_batch_once(client: Client) -> No
 
     def note(item: Any, caller: Any) -> Any:
         checked.append(item)
-        return from_json(item, caller)
+        return check_call(item, caller)
 
-    from_json = Call.from_json
     with (
         patch.object(idempotency, "_refuse_to_wait_in_the_database", refuse_twice),
-        patch.object(Call, "from_json", note),
+        patch("tasks_api.calls.batch.check_call", note),
     ):
         assert post(client, [HELLO] * 5, headers).status_code == 202
 
