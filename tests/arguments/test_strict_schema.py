@@ -39,6 +39,7 @@ WITHOUT_A_WORD = {
     corpus.a_dict_by_number,
     corpus.a_careless_holder,
     corpus.a_json_text,
+    corpus.a_complex_number,
 }
 VALUES: list[tuple["Task[..., Any]", Any]] = [
     *((task, value) for task, values in GOOD_VALUES for value in values),
