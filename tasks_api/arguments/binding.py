@@ -6,20 +6,9 @@ from typing import Any
 
 from pydantic_core import CoreSchema
 
-from tasks_api.arguments.values import ValueCheck
-from tasks_api.faults import Fault, json_pointer
-
-MOST_FAULTS = 100
-"""How many faults of one call are told."""
-
-_DETAILS = {
-    "missing_argument": "Missing required argument",
-    "missing_keyword_only_argument": "Missing required keyword only argument",
-    "missing_positional_only_argument": "Missing required positional only argument",
-    "multiple_argument_values": "Got multiple values for argument",
-    "unexpected_keyword_argument": "Unexpected keyword argument",
-    "unexpected_positional_argument": "Unexpected positional argument",
-}
+from tasks_api.arguments.value_check import ValueCheck
+from tasks_api.arguments.value_faults import MISSING, MULTIPLE_VALUES, TOO_LONG, UNKNOWN_MEMBER
+from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +28,13 @@ class Further:
     """
     What `*args` or `**kwargs` takes: the schema of each value, and the check of all together.
 
-    With `is_whole`, the schema is that of all values too, as `*args: *tuple[int, str]` has it.
+    With `is_unpacked`, the schema is that of all values too, as `*args: *tuple[int, str]` has it.
     """
 
     name: str
     schema: CoreSchema
     values: ValueCheck
-    is_whole: bool
+    is_unpacked: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Binder:
         """Return what keeps the function from taking this call."""
         faults: list[Fault] = []
         for position, argument in enumerate(self.positional[: len(args)]):
-            faults += argument.value.faults(args[position], "args", position, limit=MOST_FAULTS)
+            faults += argument.value.faults(args[position], "args", position)
         if len(args) > len(self.positional):
             faults += self._faults_of_rest(args)
         others: dict[str, Any] = {}
@@ -79,27 +68,24 @@ class Binder:
             named = self.by_keyword.get(name)
             if named is None:
                 if self.others is None or name in self.refused_keywords:
-                    faults.append(_fault("unexpected_keyword_argument", "kwargs", name))
+                    faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
                 else:
                     others[name] = value
             elif named.position is not None and named.position < len(args):
-                faults.append(_fault("multiple_argument_values", "kwargs", name))
+                faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
             else:
-                faults += named.value.faults(value, "kwargs", name, limit=MOST_FAULTS)
+                faults += named.value.faults(value, "kwargs", name)
         if others and self.others is not None:
-            faults += self.others.values.faults(others, "kwargs", limit=MOST_FAULTS)
+            faults += self.others.values.faults(others, "kwargs")
         faults += self._missing(len(args), kwargs)
-        return faults[:MOST_FAULTS]
+        return faults[:MAX_FAULTS]
 
     def _faults_of_rest(self, args: list[Any]) -> list[Fault]:
         first = len(self.positional)
         if self.rest is not None:
-            return self.rest.values.faults(args[first:], "args", limit=MOST_FAULTS, first=first)
-        end = min(len(args), first + MOST_FAULTS)
-        return [
-            _fault("unexpected_positional_argument", "args", position)
-            for position in range(first, end)
-        ]
+            return self.rest.values.faults(args[first:], "args", first=first)
+        code, detail = TOO_LONG
+        return [_fault((code, detail.format(max_length=first)), "args")]
 
     def _missing(self, given: int, kwargs: dict[str, Any]) -> Iterator[Fault]:
         for argument in self:
@@ -107,11 +93,10 @@ class Binder:
             if not argument.is_required or (position is not None and position < given):
                 continue
             if position is not None and not argument.takes_keyword:
-                yield _fault("missing_positional_only_argument", "args", position)
+                yield _fault(MISSING, "args", position)
             elif argument.name not in kwargs:
-                only = "" if position is not None else "keyword_only_"
-                yield _fault(f"missing_{only}argument", "kwargs", argument.name)
+                yield _fault(MISSING, "kwargs", argument.name)
 
 
-def _fault(code: str, *at: str | int) -> Fault:
-    return Fault(code, _DETAILS[code], pointer=json_pointer(*at))
+def _fault(told: tuple[str, str], *at: str | int) -> Fault:
+    return Fault(*told, pointer=json_pointer(*at))

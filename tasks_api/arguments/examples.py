@@ -11,6 +11,7 @@ _FORMATS = {
     "duration": "PT30M",
     "uuid": "7b0e2f6c-3c1d-4f5a-9a8e-2d4c6b8f0a12",
     "decimal": "1.50",
+    "fraction": "1/3",
     "uri": "https://example.com/",
     "email": "ada@example.com",
     "ipv4": "192.0.2.1",

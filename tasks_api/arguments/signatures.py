@@ -20,11 +20,8 @@ if sys.version_info >= (3, 14):
 else:
     _signature = inspect.signature
 
-_QUALIFIERS = {
-    getattr(typing, name)
-    for name in ("Required", "NotRequired", "ReadOnly")
-    if hasattr(typing, name)
-}
+_READ_ONLY = getattr(typing, "ReadOnly", None)
+_QUALIFIERS = {typing.Required, typing.NotRequired, _READ_ONLY} - {None}
 # The parameters of whatever another function takes.
 _UNKNOWN = (typing.ParamSpecArgs, typing.ParamSpecKwargs, typing.TypeVarTuple)
 _EMPTY = inspect.Parameter.empty
@@ -45,7 +42,6 @@ class Parameter:
     name: str
     hint: Any
     is_required: bool
-    is_keyword_only: bool = False
     takes_keyword: bool = True
 
 
@@ -55,7 +51,7 @@ class Variadic:
 
     name: str
     hint: Any
-    is_whole: bool = False
+    is_unpacked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +76,10 @@ class Signature:
                 keyword that Django itself cannot pass on.
 
         """
-        return _Reader(task).read()
+        return _SignatureReader(task).read()
 
 
-class _Reader:
+class _SignatureReader:
     def __init__(self, task: "Task[..., Any]") -> None:
         self.task = task
         self.function = inspect.unwrap(task.func)
@@ -127,7 +123,6 @@ class _Reader:
             parameter.name,
             self._hint(parameter.name, parameter.annotation),
             is_required=parameter.default is _EMPTY,
-            is_keyword_only=parameter.kind is inspect.Parameter.KEYWORD_ONLY,
             # Django calls `Task.call(self, *args, **kwargs)`: a keyword `self` would collide.
             takes_keyword=not positional_only and parameter.name != "self",
         )
@@ -143,7 +138,7 @@ class _Reader:
     def _var_positional(self, parameter: inspect.Parameter) -> Variadic:
         hint = self._hint(parameter.name, parameter.annotation)
         if (unpacked := _unpacked(hint)) is not None:
-            return Variadic(parameter.name, unpacked, is_whole=True)
+            return Variadic(parameter.name, unpacked, is_unpacked=True)
         return Variadic(parameter.name, hint)
 
     def _var_keyword(
@@ -198,8 +193,10 @@ def _unpacked(hint: Any) -> Any:
 def _members(typed_dict: type[TypedDict]) -> Iterator[Parameter]:  # type: ignore[valid-type]
     origin: Any = typing.get_origin(typed_dict) or typed_dict
     for name, hint in typing.get_type_hints(origin, include_extras=True).items():
-        while typing.get_origin(hint) in _QUALIFIERS:
+        # Where annotations are strings, `__required_keys__` knows nothing of their qualifiers.
+        is_required = name in origin.__required_keys__
+        while (qualifier := typing.get_origin(hint)) in _QUALIFIERS:
+            if qualifier is not _READ_ONLY:
+                is_required = qualifier is typing.Required
             hint = typing.get_args(hint)[0]  # noqa: PLW2901 -- peels it
-        yield Parameter(
-            name, hint, is_required=name in origin.__required_keys__, is_keyword_only=True
-        )
+        yield Parameter(name, hint, is_required)

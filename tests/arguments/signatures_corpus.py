@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import decimal
 import enum
+import fractions
 import functools
 import ipaddress
 import pathlib
@@ -407,6 +408,12 @@ class Picky(BaseModel):
                 raise pydantic.errors.PydanticUserError(value, code=None)
             case "custom":
                 raise pydantic_core_error(value)
+            case "unwritable":
+                raise PydanticCustomError("odd", "got {value}", {"value": "\ud800"})
+            case "namesake":
+                raise PydanticCustomError("greater_than", "got {value}", {"value": value})
+            case "tagged":
+                raise PydanticCustomError("union_tag_invalid", "got {value}", {"value": value})
             case "untellable":
                 raise UntellableError
             case "surrogate":
@@ -414,6 +421,37 @@ class Picky(BaseModel):
             case "good":
                 return value
         raise ValueError(f"{value} is not good")
+
+
+class Typed(TypedDict):
+    """Its members are called as the parts of pydantic's schemas are."""
+
+    type: Literal["model"]
+    schema: NotRequired[int]
+    metadata: NotRequired[int]
+    config: NotRequired[int]
+    function: NotRequired[int]
+
+
+class IgnoringOptions(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="ignore")  # type: ignore[misc]
+    name: str
+
+
+@dataclasses.dataclass
+class IgnoringPoint:
+    __pydantic_config__ = ConfigDict(extra="ignore")
+    x: float
+
+
+class CarelessHolder(BaseModel):
+    model_config = ConfigDict(strict=False)
+    item: Item
+    sizes: dict[int, float] = {}
+
+
+def kind_of(value: Any) -> str | None:
+    return value.get("kind") if isinstance(value, dict) else None
 
 
 class Odder(str):
@@ -538,6 +576,31 @@ def mixed_by_position(item: Item, level: Level, /): ...
 
 
 @task
+def a_typed_dict_of_reserved_names(value: Typed): ...
+
+
+@task
+def an_ignoring_typed_dict(value: IgnoringOptions): ...
+
+
+@task
+def an_ignoring_dataclass(value: IgnoringPoint): ...
+
+
+@task
+def a_careless_holder(value: CarelessHolder): ...
+
+
+@task
+def a_union_told_apart_by_a_function(
+    value: Annotated[
+        Annotated[Cat, pydantic.Tag("cat")] | Annotated[Dog, pydantic.Tag("dog")],
+        pydantic.Discriminator(kind_of),
+    ],
+): ...
+
+
+@task
 def two_of_one_name(mine: Order, other: other_corpus.Order): ...
 
 
@@ -558,6 +621,58 @@ def an_aware_datetime(value: pydantic.AwareDatetime): ...
 
 @task
 def a_date(value: date): ...
+
+
+@task
+def a_date_of_somebodys_parser(
+    value: Annotated[date, pydantic.BeforeValidator(lambda value: date(value, 1, 1))],
+): ...
+
+
+@task
+def an_enum_of_somebodys_parser(
+    value: Annotated[Colour, pydantic.BeforeValidator(lambda value: Colour[value])],
+): ...
+
+
+@task
+def a_dict_by_date(value: dict[date, int]): ...
+
+
+@task
+def a_dict_by_enum(value: dict[Colour, int]): ...
+
+
+@task
+def a_past_date(value: pydantic.PastDate): ...
+
+
+@task
+def a_short_list(value: Annotated[list[int], Field(min_length=1, max_length=2)]): ...
+
+
+@task
+def a_short_text(value: Annotated[str, Field(min_length=2, max_length=3)]): ...
+
+
+@task
+def an_even_number(value: Annotated[int, Field(multiple_of=2)]): ...
+
+
+@task
+def a_small_decimal(value: Annotated[decimal.Decimal, Field(max_digits=3, decimal_places=2)]): ...
+
+
+@task
+def a_fraction(value: fractions.Fraction): ...
+
+
+@task
+def a_complex_number(value: complex): ...
+
+
+@task
+def a_json_text(value: pydantic.Json[int]): ...
 
 
 @task
@@ -739,6 +854,10 @@ def a_class(kind: type[int]): ...
 
 @task
 def an_import(value: pydantic.ImportString[Any]): ...
+
+
+@task
+def an_import_by_name(value: dict[pydantic.ImportString[Any], int]): ...
 
 
 @task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 from django.tasks import task
 
@@ -61,3 +61,12 @@ class Broken(TypedDict):
 
 class Summary(TypedDict):
     total: int
+
+
+@task
+def unpacked_with_qualifiers(**options: Unpack[Qualified]): ...
+
+
+class Qualified(TypedDict):
+    count: int
+    note: NotRequired[str]

@@ -261,7 +261,7 @@ def test_faults_of_several_kinds_are_an_invalid_request(client: Client) -> None:
     problem = assert_problem(response, 400, "invalid_request")
     assert [(fault["pointer"], fault["code"]) for fault in problem["errors"]] == [
         ("/tasks/0/task", "unknown_task"),
-        ("/tasks/1/kwargs/name", "missing_argument"),
+        ("/tasks/1/kwargs/name", "missing"),
     ]
 
 

@@ -232,9 +232,9 @@ def test_arguments_that_do_not_bind_are_refused_all_at_once(service: LiveService
     problem = assert_problem(service.post("/tasks/", body), 400, "invalid_arguments")
 
     assert {(fault["pointer"], fault["code"]) for fault in problem["errors"]} == {
-        ("/kwargs/name", "missing_argument"),
-        ("/kwargs/nmae", "unexpected_keyword_argument"),
-        ("/kwargs/x", "unexpected_keyword_argument"),
+        ("/kwargs/name", "missing"),
+        ("/kwargs/nmae", "unknown_member"),
+        ("/kwargs/x", "unknown_member"),
     }
 
 

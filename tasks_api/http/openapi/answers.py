@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tasks_api.http.openapi.call_schemas import REFERENCE
+from tasks_api.http.openapi.call_components import REFERENCE
 from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.protocol.problem_json import ProblemRepresentation
 from tasks_api.problems import Problem

@@ -24,7 +24,7 @@ from tasks_api.http.openapi.answers import (
     components_of_answers,
     problem_documents,
 )
-from tasks_api.http.openapi.call_schemas import REFERENCE, CallSchemas
+from tasks_api.http.openapi.call_components import REFERENCE, CallComponents
 from tasks_api.http.openapi.operation import (
     ALWAYS,
     BATCH,
@@ -101,7 +101,7 @@ class SchemaGenerator(SpectacularGenerator):
         paths: Schema = self.parse(None, public=True)  # type: ignore[no-untyped-call]
         operations = [operation for path in paths.values() for operation in path.values()]
         schemas = components_of_answers(described.operations)
-        calls = CallSchemas.of(
+        calls = CallComponents.of(
             [registry.task_types[name] for name in task_types], reserved={BATCH, CALL, *schemas}
         )
         examples = {

@@ -36,7 +36,7 @@ UNDEFINED_TABLE = "42P01"
 class FaultRepresentation(TypedDict):
     """One culprit within a request."""
 
-    code: Annotated[str, Field(examples=["int_type"])]
+    code: Annotated[str, Field(examples=["integer_type"])]
     detail: str
     pointer: NotRequired[
         Annotated[str, Field(description="A JSON pointer (RFC 6901) into the body.")]

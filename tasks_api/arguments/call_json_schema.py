@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks_api.arguments.binding import Argument, Binder, Further
 from tasks_api.arguments.examples import example_of
-from tasks_api.arguments.json_schemas import PreciseSchema, PublishedSchema, describe
+from tasks_api.arguments.hint_json_schema import PreciseSchema, PublishedSchema, describe
 
 
 def call_schema(binder: Binder) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _args_schema(by_position: tuple[Argument, ...], rest: Further | None) -> dic
         schemas[f"*{rest.name}"] = rest.schema
     described = describe(schemas, frozenset(), None, generator=PublishedSchema)
     *_, last = items = list(described["properties"].values())
-    if rest and rest.is_whole:
+    if rest and rest.is_unpacked:
         items[-1] = last.get("items", {})
     alike = all(each == items[0] for each in items)
     shortest = sum(argument.is_required for argument in by_position)

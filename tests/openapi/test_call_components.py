@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_api.arguments import Arguments
-from tasks_api.http.openapi.call_schemas import CallSchemas
+from tasks_api.http.openapi.call_components import CallComponents
 from tasks_api.http.openapi.portable_schemas import only_used, portable, without_endless_arrays
 from tests.arguments import signatures_corpus as corpus
 
@@ -18,15 +18,15 @@ PATHS = st.lists(
 
 def calls_of(
     *names: str, reserved: tuple[str, ...] = (), task: Any = corpus.nothing
-) -> CallSchemas:
+) -> CallComponents:
     arguments = Arguments.of(task)
     task_types: Any = [
         SimpleNamespace(name=name, description="", arguments=arguments, task=task) for name in names
     ]
-    return CallSchemas.of(task_types, reserved=reserved)
+    return CallComponents.of(task_types, reserved=reserved)
 
 
-def mapping(calls: CallSchemas) -> dict[str, str]:
+def mapping(calls: CallComponents) -> dict[str, str]:
     return {
         task: reference.rpartition("/")[2]
         for task, reference in calls.body["discriminator"]["mapping"].items()

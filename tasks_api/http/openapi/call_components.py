@@ -14,7 +14,7 @@ from typing import Any
 
 from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 
-from tasks_api.arguments.json_schemas import with_refs
+from tasks_api.arguments.hint_json_schema import with_refs
 from tasks_api.backends import adapter_for
 from tasks_api.calls.members import call_members
 from tasks_api.calls.registry import TaskType
@@ -43,7 +43,7 @@ RUN_AFTER: Schema = {
 
 
 @dataclass(frozen=True)
-class CallSchemas:
+class CallComponents:
     """
     The calls of some task types.
 
@@ -59,7 +59,7 @@ class CallSchemas:
     examples: dict[str, Schema]
 
     @classmethod
-    def of(cls, task_types: Collection[TaskType], *, reserved: Collection[str]) -> "CallSchemas":
+    def of(cls, task_types: Collection[TaskType], *, reserved: Collection[str]) -> "CallComponents":
         """Describe the calls, with names of components other than the reserved ones."""
         if not task_types:
             return cls(body=_any_call(), components={}, examples={})

@@ -7,8 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from tasks_api.arguments.hints import children_of, core_schema_of
-from tasks_api.arguments.strictness import NoJSONForm
+from tasks_api.arguments.core_schemas import NoJSONForm, children_of, core_schema_of
 
 _DEFINITIONS = "#/$defs/"
 _INT64 = range(-(2**63), 2**63)
@@ -67,6 +66,9 @@ class PreciseSchema(GenerateJsonSchema):
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> dict[str, Any]:
         return {"type": "string", "format": "decimal"}
+
+    def fraction_schema(self, schema: Any) -> dict[str, Any]:
+        return {"type": "string", "format": "fraction"}
 
     def int_schema(self, schema: core_schema.IntSchema) -> dict[str, Any]:
         """Call an integer int64, so that clients take more than 32 bits; the server takes any."""

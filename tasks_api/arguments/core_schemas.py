@@ -1,0 +1,121 @@
+"""Pydantic's schemas of type hints: how to get one, what lies within, what JSON cannot stand for."""
+
+import enum
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import TypeAdapter
+
+type Node = dict[str, Any]
+"""One of pydantic's schemas, as `pydantic_core.core_schema` describes them."""
+
+NOT_SCHEMAS = frozenset(
+    {"metadata", "serialization", "computed_fields", "config", "function"}
+    | {"default", "expected", "members"}
+    # What pydantic would do with objects of Python; the JSON form of both is told beside them.
+    | {"python_schema", "lax_schema"}
+)
+"""The members of a schema that hold no schema which a JSON value is checked against."""
+
+_WITHOUT_JSON_FORM = {"callable", "is-instance", "is-subclass", "invalid", "ellipsis"}
+
+# What a function receives, for the hints that promise it something else.
+_RECEIVED = {
+    **dict.fromkeys(("datetime", "date", "time", "timedelta", "uuid", "decimal"), "string"),
+    **dict.fromkeys(("bytes", "url", "multi-host-url", "complex", "fraction", "json"), "string"),
+    **dict.fromkeys(("model", "dataclass", "ordered-dict", "counter", "frozendict"), "object"),
+    **dict.fromkeys(("set", "frozenset", "tuple", "deque", "named-tuple"), "array"),
+    "enum": "value",
+}
+JSON_SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+
+
+class NoJSONForm(Exception):
+    """No JSON value can stand for what the hint says."""
+
+
+def core_schema_of(hint: Any) -> Node:
+    """
+    Return pydantic's own schema of a hint.
+
+    Raises:
+        NoJSONForm: pydantic knows no schema, or a name within the hint cannot be resolved.
+
+    """
+    try:
+        schema = TypeAdapter(hint).core_schema
+        # A class whose own names are unresolved yields a stand-in that fails when it is read.
+        return dict(schema)
+    except Exception as error:
+        raise NoJSONForm from error
+
+
+def children_of(node: Node) -> Iterator[Node]:
+    """Yield the schemas directly within one of pydantic's."""
+    for key, value in node.items():
+        if key not in NOT_SCHEMAS:
+            yield from _outermost(value)
+
+
+def _outermost(part: Any) -> Iterator[Node]:
+    match part:
+        case {"type": str()}:
+            yield part
+        case dict():
+            for each in part.values():
+                yield from _outermost(each)
+        case list() | tuple():
+            for each in part:
+                yield from _outermost(each)
+
+
+def received(node: Node) -> Iterator[str]:
+    """
+    Yield the kinds of JSON value that a function gets although its hint says otherwise.
+
+    Raises:
+        NoJSONForm: nothing in JSON is what the hint says.
+
+    """
+    if node["type"] in _WITHOUT_JSON_FORM or _imports(node) or not _has_json_values(node):
+        raise NoJSONForm
+    within = [kind for child in children_of(node) for kind in received(child)]
+    if kind := _received_itself(node):
+        yield kind
+    # Of what lies within an object that the function gets as it is, nothing more is said.
+    if node["type"] not in {"model", "dataclass"}:
+        yield from within
+
+
+def _received_itself(node: Node) -> str | None:
+    match node:
+        case {"type": "model", "root_model": True}:
+            return "value"
+        case {"type": "json-or-python", "python_schema": python}:
+            return None if _takes_json_types(python) else "value"
+        case {"type": "literal", "expected": values}:
+            return "value" if any(isinstance(each, enum.Enum) for each in values) else None
+        case {"type": "dict", "keys_schema": {"type": "int" | "float"}}:
+            return "object"
+    return _RECEIVED.get(node["type"])
+
+
+def _takes_json_types(node: Node) -> bool:
+    if node["type"] == "is-instance":
+        return any(issubclass(each, node["cls"]) for each in (*JSON_SCALARS, list, dict))
+    return all(map(_takes_json_types, children_of(node)))
+
+
+def _has_json_values(node: Node) -> bool:
+    values = node.get("expected") or node.get("members") or ()
+    return all(
+        type(each.value if isinstance(each, enum.Enum) else each) in JSON_SCALARS for each in values
+    )
+
+
+def _imports(node: Node) -> bool:
+    """Say whether this is pydantic's ImportString: nothing that a client sends is ever imported."""
+    function = node.get("function")
+    validate = function.get("function") if isinstance(function, dict) else None
+    module, name = getattr(validate, "__module__", None), getattr(validate, "__name__", None)
+    return name == "import_string" and str(module).startswith("pydantic.")
