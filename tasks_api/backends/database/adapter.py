@@ -97,7 +97,7 @@ class DatabaseAdapter(Adapter):
         takes_any_queue = not self.backend.queues
         if takes_any_queue and len(queue_name or "") > MAX_QUEUE_NAME_LENGTH:
             detail = f"Should have at most {MAX_QUEUE_NAME_LENGTH} characters."
-            faults.append(Fault("queue_name_too_long", detail, pointer="/queue_name"))
+            faults.append(Fault("string_too_long", detail, pointer="/queue_name"))
         # This moment stands for "not deferred" in the column: the task would run at once.
         if run_after is not None and as_stored(run_after) >= get_date_max():
             detail = "Should lie before the year 9999."
