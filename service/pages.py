@@ -1,8 +1,8 @@
 """
-Pages for people, such as Django's admin: only they go through the middlewares that people need.
+Pages for people, such as Django's admin, go through middlewares that the API's requests skip.
 
-The API knows no sessions, cookies or messages; all of them together would cost a request as much as a
-good part of a GET. In `MIDDLEWARE`, what stands between `PagesMiddleware` and `end_of_pages` is for pages.
+The API has no sessions, cookies or messages, and a page's middlewares would slow each request down.
+In `MIDDLEWARE` they stand between `PagesMiddleware` and `end_of_pages`.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class PagesMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_page = get_response
-        # Django builds middlewares from the last to the first: it is there by now.
+        # Django builds middlewares from the last to the first: `end_of_pages` has set it.
         self._get_other = PagesMiddleware.after_pages
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -34,5 +34,6 @@ class PagesMiddleware:
 
 def end_of_pages(get_response: GetResponse) -> GetResponse:
     """Mark where requests for pages and all others go on together."""
-    PagesMiddleware.after_pages = get_response
+    # Static, or Python would pass the class or its object as the first argument.
+    PagesMiddleware.after_pages = staticmethod(get_response)
     return get_response
