@@ -16,7 +16,7 @@ def main() -> None:
             from service.run import run  # noqa: PLC0415 -- the other commands do without
 
             sys.exit(run(sys.argv[2:]))
-        # A pool is for the threads of a web process; a command hears why it gets no connection.
+        # A pool is for the threads of a web process. Without one, an error says why there is no connection.
         os.environ.setdefault("DATABASE_POOL_SIZE", "0")
         execute_from_command_line(["python -m service", *sys.argv[1:]])
 

@@ -70,7 +70,7 @@ def _take_options(arguments: list[str]) -> None:
 
 def _set_up() -> None:
     """Check the project and bring the database up to date."""
-    # Here alone, not in the processes: without a pool one is told why there is no connection.
+    # Here alone, not in the processes: without a pool the error says why there is no connection.
     os.environ["DATABASE_POOL_SIZE"] = "0"
     django.setup()
     if errors := [message for message in checks.run_checks() if message.is_serious()]:
