@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from types import FrameType
 
 GRACE_SECONDS = 5
 """How long web and worker may take to finish what they do, once asked to stop."""
@@ -32,19 +31,21 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
         0 when a signal asked for the end and all stopped by themselves, else 1.
 
     """
-    signals = _catch_signals()
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: signals.append(number))
     watcher, process_ids = _start_watcher()
     processes: dict[str, Process] = {}
     outputs: list[threading.Thread] = []
     for name, command in commands.items():
-        processes[name] = _start(command, environment)
-        os.write(process_ids, b"%d\n" % processes[name].pid)
-        outputs.append(_copy_output(name, processes[name]))
+        processes[name] = process = _start(command, environment)
+        os.write(process_ids, b"%d\n" % process.pid)
+        outputs.append(threading.Thread(target=_copy_output, args=(name, process), daemon=True))
+        outputs[-1].start()
     # A copy ends before its process when nobody reads it any more, as in `make run | head`.
     while not (signals or _ended(processes)) and all(output.is_alive() for output in outputs):
         time.sleep(POLL_SECONDS)
-    was_asked = bool(signals) and not _ended(processes)
-    for name in _ended(processes):
+    for name in (ended := _ended(processes)):
         _write("run", f"{name} has ended with status {processes[name].returncode}".encode())
     had_to_kill = _stop(processes)
     for output in outputs:
@@ -54,19 +55,7 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
     watcher.kill()
     watcher.wait()
     os.close(process_ids)
-    return 0 if was_asked and not had_to_kill else 1
-
-
-def _catch_signals() -> list[int]:
-    """Return a list that grows with each signal that asks for the end."""
-    caught: list[int] = []
-
-    def catch(number: int, frame: FrameType | None) -> None:
-        caught.append(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, catch)
-    return caught
+    return 0 if signals and not ended and not had_to_kill else 1
 
 
 def _start_watcher() -> tuple[Process, int]:
@@ -99,15 +88,10 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     )
 
 
-def _copy_output(name: str, process: Process) -> threading.Thread:
-    def copy() -> None:
-        with suppress(BrokenPipeError):
-            for line in process.stdout or ():
-                _write(name, line)
-
-    thread = threading.Thread(target=copy, daemon=True)
-    thread.start()
-    return thread
+def _copy_output(name: str, process: Process) -> None:
+    with suppress(BrokenPipeError):
+        for line in process.stdout or ():
+            _write(name, line)
 
 
 def _write(name: str, line: bytes) -> None:
