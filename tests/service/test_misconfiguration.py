@@ -1,4 +1,4 @@
-"""Misconfiguration is reported in one line; bugs keep their tracebacks."""
+"""Misconfiguration is reported without a traceback; bugs keep theirs."""
 
 import os
 import subprocess
