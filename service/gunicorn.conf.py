@@ -3,15 +3,15 @@
 import os
 
 from service.listening import Listening
-from service.misconfiguration import told_in_one_line
+from service.misconfiguration import exit_on_misconfiguration
 
-with told_in_one_line():
+with exit_on_misconfiguration():
     from service import settings
 
     listening = Listening.from_environment()
 
 bind = listening.address
-worker_class = "service.connections.ThreadWorker"
+worker_class = "service.gunicorn_worker.worker.ThreadWorker"
 workers = listening.processes
 threads = listening.threads
 

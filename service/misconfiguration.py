@@ -1,4 +1,4 @@
-"""What whoever starts the service can mend is told in one line, without a traceback."""
+"""Errors that whoever starts the service can correct: a message instead of a traceback."""
 
 import os
 import sys
@@ -10,26 +10,26 @@ from django.db import OperationalError, ProgrammingError
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """End the process with status 1 and one line on standard error, where a line says it all."""
+def exit_on_misconfiguration() -> Iterator[None]:
+    """Exit with status 1 and a message on standard error when a setting or the database is at fault."""
     try:
         yield
     except (ImproperlyConfigured, OperationalError, ProgrammingError, ModuleNotFoundError) as error:
-        if (line := _explanation(error)) is None:
+        if (message := _message(error)) is None:
             raise
-        sys.exit(line)
+        sys.exit(message)
 
 
-def _explanation(error: Exception) -> str | None:
-    message = str(error)
+def _message(error: Exception) -> str | None:
+    text = str(error)
     if isinstance(error, OperationalError):
         # The driver's message has several lines.
-        return f"The database cannot be used: {' '.join(message.split())}"
+        return f"The database cannot be used: {' '.join(text.split())}"
     if isinstance(error, ProgrammingError):
         is_empty = getattr(error.__cause__, "sqlstate", None) == "42P01"
         return "The database has no tables yet: run `migrate` first." if is_empty else None
     if isinstance(error, ModuleNotFoundError):
         apps = os.environ.get("TASK_APPS", "").split(",")
         named = any(f"{app.strip()}.".startswith(f"{error.name}.") for app in apps)
-        return f"TASK_APPS names an app that is not installed: {message}." if named else None
-    return message
+        return f"TASK_APPS names an app that is not installed: {text}." if named else None
+    return text

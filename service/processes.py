@@ -1,16 +1,13 @@
-"""Processes that live and die together, under honcho."""
+"""Processes that start and end together, with their output side by side."""
 
-import multiprocessing
 import os
-import shlex
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
-
-from honcho import manager, process
-from honcho.compat import ProcessManager
 
 GRACE_SECONDS = 5
 """How long web and worker may take to finish what they do, once asked to stop."""
@@ -18,84 +15,105 @@ GRACE_SECONDS = 5
 KILL_AFTER_SECONDS = 7
 """When a process that was asked to stop is killed: all is over within 10 seconds."""
 
+POLL_SECONDS = 0.1
 
-class Processes(manager.Manager):
+Process = subprocess.Popen[bytes]
+
+
+def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> int:
     """
-    Runs several commands; when one ends or a signal comes, all of them end.
+    Run commands until SIGINT, SIGTERM or the end of one of them, then stop those that still run.
 
-    honcho counts from the end of the first process to the killing of the others, so that two which
-    hang would never be killed, and it cannot stop what it has not seen starting. Here the count
-    begins when the processes are asked to stop.
+    What they write, errors included, goes to standard output, each line with the command's name in
+    front. If this process is killed, they are sent SIGTERM.
+
+    Returns:
+        0 when a signal asked for the end and all stopped by themselves, else 1.
+
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        manager.KILL_WAIT = KILL_AFTER_SECONDS
-        self._process_ctor = _Process
-        self._procmgr = _Signals()
-        self._orderly: bool | None = None
-        self._pid = os.getpid()
-
-    def add(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        """Add a command, which replaces the shell that honcho starts: signals reach it."""
-        self.add_process(name, f"exec {shlex.join(command)}", env=dict(environment))
-
-    def run(self, *, once_started: Callable[[], Any]) -> int:
-        """
-        Start all, and wait until they have ended.
-
-        Returns:
-            0 when a signal asked for it and all stopped by themselves, else 1.
-
-        """
-        self._once_started = once_started
-        self.loop()
-        return 0 if self._orderly else 1
-
-    def terminate(self) -> None:
-        """Ask all processes to stop; honcho calls this on a signal and when one has ended."""
-        if os.getpid() != self._pid:
-            # A copy of this object, in a child that has not yet changed the handlers of signals.
-            return
-        if not self._all_started():
-            # It learns the process ids a moment later.
-            threading.Timer(0.1, self.terminate).start()
-            return
-        if self._orderly is None:
-            self._orderly = not self._any_stopped()
-            killer = threading.Timer(KILL_AFTER_SECONDS, self.kill)
-            killer.daemon = True
-            killer.start()
-        super().terminate()
-
-    def kill(self) -> None:
-        """Kill what is left."""
-        if not self._all_stopped():
-            self._orderly = False
-        super().kill()
-
-    def _start(self) -> None:
-        super()._start()
-        # Not before: a process that has threads must not fork.
-        threading.Thread(target=self._once_started, daemon=True).start()
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: signals.append(number))
+    watcher, process_ids = _start_watcher()
+    processes: dict[str, Process] = {}
+    outputs: list[threading.Thread] = []
+    for name, command in commands.items():
+        processes[name] = process = _start(command, environment)
+        os.write(process_ids, b"%d\n" % process.pid)
+        outputs.append(threading.Thread(target=_copy_output, args=(name, process), daemon=True))
+        outputs[-1].start()
+    # A copy ends before its process when nobody reads it any more, as in `make run | head`.
+    while not (signals or _ended(processes)) and all(output.is_alive() for output in outputs):
+        time.sleep(POLL_SECONDS)
+    for name in (ended := _ended(processes)):
+        _write("run", f"{name} has ended with status {processes[name].returncode}".encode())
+    had_to_kill = _stop(processes)
+    for output in outputs:
+        # Not for long: what a process has started may keep its output open.
+        output.join(1)
+    # Before its input ends: others may have got the process ids by now.
+    watcher.kill()
+    watcher.wait()
+    os.close(process_ids)
+    return 0 if signals and not ended and not had_to_kill else 1
 
 
-class _Signals(ProcessManager):
-    """Asks the first process of a command alone: it tells its own children, and tells them once."""
+def _start_watcher() -> tuple[Process, int]:
+    """
+    Start what stops the processes if this one is killed, and return where it takes their ids.
 
-    def terminate(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+    It reads a pipe up to its end, which comes when this process ends in whatever way.
+    """
+    read_end, write_end = os.pipe()
+    watcher = subprocess.Popen(
+        ["/bin/sh", "-c", "kill $(cat)"],
+        stdin=read_end,
+        # Where it would complain about processes that have ended already.
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(read_end)
+    return watcher, write_end
 
 
-class _Process(process.Process):
-    """A command that does not outlive the process that started it, were that killed outright."""
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    return subprocess.Popen(  # noqa: S603 -- the command is the service's own
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # Ctrl-C reaches this process alone, which then asks each of the others once.
+        start_new_session=True,
+    )
 
-    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
-        threading.Thread(target=self._follow_parent, daemon=True).start()
-        super().run(events, ignore_signals)
 
-    def _follow_parent(self) -> None:
-        if (parent := multiprocessing.parent_process()) is not None:
-            parent.join()
-            _Signals().terminate(self._child.pid)
+def _copy_output(name: str, process: Process) -> None:
+    with suppress(BrokenPipeError):
+        for line in process.stdout or ():
+            _write(name, line)
+
+
+def _write(name: str, line: bytes) -> None:
+    # In one piece, so that lines of several threads do not mix.
+    sys.stdout.buffer.write(b"%-6b | %b\n" % (name.encode(), line.rstrip(b"\n")))
+    sys.stdout.buffer.flush()
+
+
+def _ended(processes: Mapping[str, Process]) -> list[str]:
+    return [name for name, process in processes.items() if process.poll() is not None]
+
+
+def _stop(processes: Mapping[str, Process]) -> bool:
+    """Ask all to stop, and kill those that do not in time; return whether there were any."""
+    for process in processes.values():
+        process.terminate()
+    kill_at = time.monotonic() + KILL_AFTER_SECONDS
+    while len(_ended(processes)) < len(processes) and time.monotonic() < kill_at:
+        time.sleep(POLL_SECONDS)
+    hung = processes.keys() - _ended(processes)
+    for name in hung:
+        os.killpg(processes[name].pid, signal.SIGKILL)
+        processes[name].wait()
+        _write("run", f"{name} was killed: it did not stop in {KILL_AFTER_SECONDS} s".encode())
+    return bool(hung)

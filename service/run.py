@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 import time
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
@@ -22,7 +23,7 @@ from django.utils import timezone
 from service.database import database_settings, make_secret_key_file
 from service.environment import DEFAULT_HOST, read_environment
 from service.listening import Listening
-from service.processes import GRACE_SECONDS, Processes
+from service.processes import GRACE_SECONDS, run_together
 
 SAMPLE_TASK = "service.tasks.say_hello"
 DEMO_CLIENT = "demo"
@@ -69,7 +70,7 @@ def _take_options(arguments: list[str]) -> None:
 
 def _set_up() -> None:
     """Check the project and bring the database up to date."""
-    # Here alone, not in the processes: without a pool one is told why there is no connection.
+    # Here alone, not in the processes: without a pool the error says why there is no connection.
     os.environ["DATABASE_POOL_SIZE"] = "0"
     django.setup()
     if errors := [message for message in checks.run_checks() if message.is_serious()]:
@@ -83,21 +84,21 @@ def _serve(listening: Listening, environment: dict[str, str]) -> int:
     environment["ALLOWED_HOSTS"] = ",".join(hosts)
     key = _issue_demo_key()
     connections.close_all()
-    processes = Processes()
     gunicorn_conf = Path(__file__).with_name("gunicorn.conf.py")
     grace = f"--graceful-timeout={GRACE_SECONDS}"
     web = ["-m", "gunicorn", f"--config={gunicorn_conf}", grace, "service.wsgi"]
-    processes.add("web", [sys.executable, *web], environment)
+    commands = {"web": [sys.executable, *web]}
     if has_worker := _tasks_wait_for_a_worker():
         worker = ["-m", "service", "worker", "--queue-name=*", f"--grace-seconds={GRACE_SECONDS}"]
-        processes.add("worker", [sys.executable, *worker], environment)
+        commands["worker"] = [sys.executable, *worker]
 
     def announce() -> None:
         _wait_until_ready(listening)
         sys.stdout.write(_announcement(f"http://{listening.address}", key, readable=has_worker))
         sys.stdout.flush()
 
-    return processes.run(once_started=announce)
+    threading.Thread(target=announce, daemon=True).start()
+    return run_together(commands, environment)
 
 
 def _issue_demo_key() -> str:

@@ -43,12 +43,27 @@ MIDDLEWARE = [
     "tasks_api.http.middleware.RequestIDMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "service.admin_pages.ContentSecurityPolicyMiddleware",
-    "service.admin_pages.SessionMiddleware",
-    "service.admin_pages.CsrfViewMiddleware",
-    "service.admin_pages.AuthenticationMiddleware",
-    "service.admin_pages.MessageMiddleware",
+    # From here on for pages such as the admin's: the API passes these by.
+    "service.pages.PagesMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "service.pages.end_of_pages",
 ]
+# Pages load scripts and styles of the service alone, and no other site may show them in a frame.
+SECURE_CSP = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "connect-src": ["'self'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
 ROOT_URLCONF = "service.urls"
 WSGI_APPLICATION = "service.wsgi.application"
 TEMPLATES = [

@@ -159,7 +159,7 @@ def test_gunicorn_opens_no_control_socket_and_takes_long_request_lines() -> None
 
     assert settings["control_socket_disable"] == "True"
     assert settings["limit_request_line"] == "8190"
-    assert settings["worker_class"] == "service.connections.ThreadWorker"
+    assert settings["worker_class"] == "service.gunicorn_worker.worker.ThreadWorker"
     assert (settings["workers"], settings["threads"]) == ("4", "3")
     assert settings["bind"] == "['127.0.0.1:8123']"
 
@@ -170,7 +170,7 @@ def test_gunicorn_loads_the_service_for_its_asgi_worker() -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_gunicorn_tells_a_setting_that_makes_no_sense_in_one_line() -> None:
+def test_gunicorn_reports_an_invalid_setting_in_one_line() -> None:
     refused = gunicorn("--check-config", LOG_FORMAT="xml")
 
     assert refused.returncode == 1
@@ -190,7 +190,7 @@ def test_the_page_has_a_line_for_each_setting() -> None:
 
 
 def test_every_variable_that_a_module_of_the_service_asks_for_is_declared() -> None:
-    sources = "".join(path.read_text() for path in (PROJECT / "service").glob("*.py"))
+    sources = "".join(path.read_text() for path in (PROJECT / "service").rglob("*.py"))
     asked_for = re.findall(r'environ(?:\.\w+\(|\[)\s*"([A-Z_]+)"', sources)
 
     assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(AllVariables.schemas())

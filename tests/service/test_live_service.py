@@ -63,8 +63,8 @@ def test_clients_that_fall_silent_keep_no_thread(
     hasty = tmp_path / "gunicorn.conf.py"
     given = PROJECT / "service" / "gunicorn.conf.py"
     hasty.write_text(f"""
-from service import connections
-connections.SILENCE_SECONDS = 1
+from service.gunicorn_worker import worker
+worker.SILENCE_SECONDS = 1
 exec(open({str(given)!r}).read())
 """)
     service.gunicorn_arguments = (f"--config={hasty}",)

@@ -1,4 +1,4 @@
-"""What whoever starts the service can mend is told in one line; what is a bug is not hidden."""
+"""Misconfiguration is reported without a traceback; bugs keep theirs."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from service.environment import read_environment
-from service.misconfiguration import told_in_one_line
+from service.misconfiguration import exit_on_misconfiguration
 from tasks_api.conf import TasksApiSettings
 from tests.live_service import DEADLINE, PROJECT
 
@@ -49,7 +49,7 @@ def test_a_command_without_a_database_says_so_in_one_line(tmp_path: Path) -> Non
 
 
 def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, told_in_one_line():
+    with pytest.raises(SystemExit) as ended, exit_on_misconfiguration():
         raise OperationalError("connection failed:\n\tIs the server running?\n")
 
     assert ended.value.code == (
@@ -62,9 +62,9 @@ def test_a_module_that_is_missing_for_another_reason_keeps_its_traceback(
 ) -> None:
     monkeypatch.setenv("TASK_APPS", "bakery,shop.tasks_of_ours")
 
-    with pytest.raises(ModuleNotFoundError, match="oven"), told_in_one_line():
+    with pytest.raises(ModuleNotFoundError, match="oven"), exit_on_misconfiguration():
         raise ModuleNotFoundError("No module named 'oven'", name="oven")
-    with pytest.raises(SystemExit, match="TASK_APPS"), told_in_one_line():
+    with pytest.raises(SystemExit, match="TASK_APPS"), exit_on_misconfiguration():
         raise ModuleNotFoundError("No module named 'shop'", name="shop")
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,14 @@ class Running:
     """A `run` on a free port, in a process group of its own as under a terminal."""
 
     def __init__(
-        self, directory: Path, environment: dict[str, str], arguments: Sequence[str]
+        self,
+        directory: Path,
+        environment: dict[str, str],
+        arguments: Sequence[str],
+        stdout: int | None,
     ) -> None:
         self.output_file = directory / "output"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.environment = {**os.environ, **environment}
         self.environment.pop("DJANGO_SETTINGS_MODULE", None)
         with self.output_file.open("wb") as output:
@@ -42,8 +45,8 @@ class Running:
                 [sys.executable, "-m", "service", "run", f"--port={self.port}", *arguments],
                 cwd=PROJECT,
                 env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=output if stdout is None else stdout,
+                stderr=output,
                 start_new_session=True,
             )
 
@@ -53,13 +56,20 @@ class Running:
     def wait_until_ready(self) -> None:
         wait_until(self._has_announced, what="curl line")
 
+    def lines_with(self, start: str, text: str) -> list[str]:
+        lines = self.output().splitlines()
+        return [line for line in lines if line.startswith(start) and text in line]
+
     def curl_lines(self) -> list[str]:
         return [line for line in self.output().splitlines() if line.startswith("curl ")]
 
     def child(self, *words: str) -> psutil.Process:
         """Return the process that has these words on its command line and is no child of another."""
-        found = [process for process in self.processes() if set(words) <= set(process.cmdline())]
+        found = [process for process in self.processes() if _has_words(process, words)]
         return next(process for process in found if process.parent() not in found)
+
+    def has_started(self, *words: str) -> bool:
+        return any(_has_words(process, words) for process in self.processes())
 
     def processes(self) -> list[psutil.Process]:
         """Return what lives of all that was started, known by its database."""
@@ -98,6 +108,13 @@ class Running:
         return bool(self.curl_lines())
 
 
+def _has_words(process: psutil.Process, words: Sequence[str]) -> bool:
+    try:
+        return set(words) <= set(process.cmdline())
+    except psutil.Error:
+        return False
+
+
 def _database_of(process: psutil.Process) -> str | None:
     try:
         return process.environ().get("DATABASE_URL")
@@ -112,14 +129,18 @@ def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunComm
     started: list[Running] = []
 
     def start(
-        arguments: Sequence[str] = (), *, until_ready: bool = True, **environment: str
+        arguments: Sequence[str] = (),
+        *,
+        until_ready: bool = True,
+        stdout: int | None = None,
+        **environment: str,
     ) -> Running:
         defaults = {
             "DATABASE_URL": new_database_url(),
             "SECRET_KEY": "only-for-tests",
             "WEB_CONCURRENCY": "1",
         }
-        running = Running(tmp_path, defaults | environment, arguments)
+        running = Running(tmp_path, defaults | environment, arguments, stdout)
         started.append(running)
         if until_ready:
             running.wait_until_ready()
@@ -130,14 +151,22 @@ def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunComm
         running.close()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def refusal(*arguments: str, **environment: str) -> list[str]:
     """Run the command, which must not start; return the lines it says why."""
+    defaults = {"SECRET_KEY": "only-for-tests", "PORT": str(free_port())}
     completed = subprocess.run(
         [sys.executable, "-m", "service", "run", *arguments],
         cwd=PROJECT,
         env={
             key: value
-            for key, value in {**os.environ, "SECRET_KEY": "only-for-tests", **environment}.items()
+            for key, value in {**os.environ, **defaults, **environment}.items()
             if key != "DJANGO_SETTINGS_MODULE"
         },
         capture_output=True,
@@ -195,7 +224,7 @@ def test_sigterm_stops_everything_in_time_while_a_task_runs(run: RunCommand) -> 
 @pytest.mark.sqlite
 def test_ctrl_c_stops_everything_while_it_starts(run: RunCommand) -> None:
     running = run(until_ready=False)
-    wait_until(lambda: "started (pid=" in running.output(), what="first process")
+    wait_until(lambda: running.has_started("service.wsgi"), what="first process")
 
     os.killpg(running.process.pid, signal.SIGINT)
 
@@ -241,6 +270,28 @@ def test_nothing_lives_on_when_the_command_itself_is_killed(run: RunCommand) -> 
 
 
 @pytest.mark.sqlite
+def test_each_line_of_output_has_the_name_of_its_process_and_one_time(run: RunCommand) -> None:
+    running = run()
+
+    for name in ("web", "worker"):
+        lines = wait_until(
+            partial(running.lines_with, f"{name:6} | ", " INFO "), what=f"log line of {name}"
+        )
+        assert [line for line in lines if len(re.findall(r"\d\d:\d\d:\d\d", line)) != 1] == []
+
+
+@pytest.mark.sqlite
+def test_all_ends_when_nobody_reads_the_output_any_more(run: RunCommand) -> None:
+    read_end, write_end = os.pipe()
+    running = run(until_ready=False, stdout=write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as output:
+        assert output.readline()
+
+    assert running.exit_status() != 0
+
+
+@pytest.mark.sqlite
 def test_a_backend_that_runs_tasks_at_once_gets_no_worker(run: RunCommand) -> None:
     running = run(TASKS_BACKEND="immediate")
 
@@ -249,7 +300,7 @@ def test_a_backend_that_runs_tasks_at_once_gets_no_worker(run: RunCommand) -> No
 
 
 @pytest.mark.sqlite
-def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         lines = refusal(f"--port={port}", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
@@ -262,7 +313,7 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("there_is", ["no server", "no database"])
-def test_a_database_that_is_not_there_is_told_in_one_line(there_is: str) -> None:
+def test_a_database_that_is_not_there_is_reported_in_one_line(there_is: str) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = {
@@ -275,7 +326,7 @@ def test_a_database_that_is_not_there_is_told_in_one_line(there_is: str) -> None
 
 
 @pytest.mark.sqlite
-def test_a_directory_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_there_is_reported_in_one_line(tmp_path: Path) -> None:
     database_url = f"sqlite:///{tmp_path / 'missing' / 'db.sqlite3'}"
 
     (with_key,) = refusal(DATABASE_URL=database_url)
@@ -307,7 +358,7 @@ def test_a_directory_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> No
     ],
     ids=str,
 )
-def test_a_setting_that_makes_no_sense_is_told_in_one_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     environment: dict[str, str], start_of_line: str, tmp_path: Path
 ) -> None:
     defaults = {"DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
@@ -318,7 +369,7 @@ def test_a_setting_that_makes_no_sense_is_told_in_one_line(
 
 
 @pytest.mark.sqlite
-def test_a_task_that_cannot_be_served_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_task_that_cannot_be_served_is_reported_in_one_line(tmp_path: Path) -> None:
     app = tmp_path / "shop_with_a_fault"
     app.mkdir()
     (app / "__init__.py").touch()
@@ -368,7 +419,7 @@ def test_each_run_has_a_key_of_its_own_for_a_day(
 
 
 @pytest.mark.sqlite
-def test_a_host_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_host_is_reported_in_one_line(tmp_path: Path) -> None:
     (line,) = refusal("--host=no host", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
 
     assert line == "HOST 'no host' is not an address of this machine."

@@ -1,4 +1,4 @@
-"""How gunicorn's threads are given the requests of a connection."""
+"""The worker class that serves the web: gunicorn's own, with threads, and corrections."""
 
 import socket
 import struct
@@ -9,27 +9,28 @@ from gunicorn.http import RequestParser
 from gunicorn.workers import gthread
 
 SILENCE_SECONDS = 30
-"""How long a client may neither send what it began to send nor take what it asked for."""
+"""How long a client may send nothing of a request, or take nothing of an answer, that has begun."""
 
 
 class ThreadWorker(gthread.ThreadWorker):
     """
-    Serves what was read of a connection ahead of its turn, and stops without waiting for idle ones.
+    gunicorn's worker with threads, corrected in three points.
 
-    A request that reaches the server in one piece with the body of the one before it, or pipelined
-    behind it, is read along with that one. gunicorn then waits for bytes that are there already; and
-    when it is stopped, for connections on which nobody asks for anything. And it lets a client that has
-    gone silent in the middle of a request or an answer keep its thread for ever.
+    - A request that was read along with the one before it, as when they are pipelined, is served
+      at once. gunicorn waits for more bytes from the client first.
+    - Connections without a request are closed when the worker is stopped. gunicorn waits for them.
+    - A client that is silent for `SILENCE_SECONDS` in the middle of a request or an answer loses its
+      connection. gunicorn keeps a thread for it without a limit.
     """
 
     def enqueue_req(self, conn: gthread.TConn) -> None:
         if not conn.initialized:
-            _let_go_when_silent(conn.sock)
+            _limit_silence(conn.sock)
         super().enqueue_req(conn)
 
     def finish_request(self, conn: gthread.TConn, fs: "Future[Any]") -> None:
-        if self.alive and _wants_to_go_on(fs) and _has_read_ahead(conn):
-            # To the end of the queue: one connection keeps no thread to itself.
+        if self.alive and _keeps_connection(fs) and _has_read_ahead(conn):
+            # At the end of the queue, so that one connection cannot occupy a thread.
             self.enqueue_req(conn)
         else:
             super().finish_request(conn, fs)
@@ -41,14 +42,14 @@ class ThreadWorker(gthread.ThreadWorker):
         super().murder_keepalived()
 
 
-def _let_go_when_silent(connection: socket.socket) -> None:
-    # The system's own limits: those of Python's sockets are taken off by gunicorn for each request.
+def _limit_silence(connection: socket.socket) -> None:
+    # Limits of the system: gunicorn removes those of Python's sockets at each request.
     limit = struct.pack("ll", SILENCE_SECONDS, 0)
     for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connection.setsockopt(socket.SOL_SOCKET, direction, limit)
 
 
-def _wants_to_go_on(served: "Future[Any]") -> bool:
+def _keeps_connection(served: "Future[Any]") -> bool:
     return not served.cancelled() and served.exception() is None and served.result() is True
 
 
