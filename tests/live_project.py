@@ -34,6 +34,8 @@ class LiveProject(LiveService):
             "--workers=1",
             "--threads=8",
             "--worker-class=gthread",
+            # Longer than a busy machine takes between two requests on one connection.
+            "--keep-alive=65",
             "--no-control-socket",
         )
         self.environment |= {
