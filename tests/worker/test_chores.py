@@ -1,5 +1,6 @@
 """An app registers work for the worker's parent, which does it beside the tasks."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_one_worker_of_all_does_a_chore_once_a_turn(
 
     times = [time for _, time in marks.wait_for("for all", 4)]
 
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert min(gaps) > ALMOST_A_SECOND
 
 
