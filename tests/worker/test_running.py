@@ -1,5 +1,7 @@
 """How a task is called, which signals are sent when, and what is left of it afterwards."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.tasks.signals import task_finished, task_started
 from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.management.commands.db_worker import Worker as StockWorker
@@ -15,6 +18,7 @@ from django_tasks_db.models import DBTaskResult
 from tasks_api.ids import new_task_id
 from tasks_api.models import Worker
 from tasks_api.worker.child.claims import Claims
+from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
 from tests.rows import task_row
@@ -247,7 +251,23 @@ def test_receivers_of_ours_are_given_the_return_value_as_it_is_stored(
     assert_same(ours, stock)
 
 
-# Asynchronous tasks, in a real worker.
+# Asynchronous tasks.
+
+
+def test_the_thread_of_a_coroutines_synchronous_code_ends_with_it() -> None:
+    threads: list[threading.Thread] = []
+
+    async def exit_from_another() -> None:
+        threads.append(await sync_to_async(threading.current_thread)())
+        other = asyncio.create_task(tasks.exit_later.func())
+        await asyncio.sleep(60)
+        await other
+
+    with pytest.raises(SystemExit):
+        run_coroutine(exit_from_another)
+    threads.append(run_coroutine(sync_to_async(threading.current_thread)))
+
+    assert [thread.is_alive() for thread in threads] == [False, False]
 
 
 def test_a_coroutine_runs_in_the_main_thread_and_its_synchronous_code_in_one_of_its_own(
