@@ -14,9 +14,12 @@ class TasksApiConfig(AppConfig):
         from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
+        from tasks_api.worker.parent.chores import register_chore  # noqa: PLC0415
+        from tasks_api.worker.parent.pruning import PRUNE  # noqa: PLC0415
 
         # Wrong settings stop the process here, not its first request.
         tasks_api_settings()
         registry.discover()
+        register_chore(PRUNE)
         # Sent for each app once all migrations are done: those of every other app as well.
         post_migrate.connect(ensure_indexes, sender=self)

@@ -1,7 +1,20 @@
 """
-What we add around django-tasks-db's worker.
+The worker: runs the tasks that django-tasks-db stores, and goes on whatever happens.
 
-`parent` is the process that the command starts, which runs no task; `child` are the processes that do.
-Both write the `journal`, hold their `connection` through whatever happens to it, and may end the tasks
-of a worker that is `lost`.
+The command starts one process, the parent, which runs no task. It starts the others, its children,
+with the same command line, and each of them runs one task at a time.
+
+`parent/`, in threads of one process:
+    `supervisor`  the main thread: starts, replaces, signals and kills children, each in a `slot`.
+    `heartbeat`   a thread: writes the workers' rows and heartbeats, and ends the tasks of lost workers.
+    `chores`      a thread for each chore, such as `pruning`; optional apps register others.
+
+`child/`, in a process each:
+    `process`     the main thread: claims tasks (`claims`, `transitions` by the database's kind, at the
+                  `pace` of polling) and runs them (`running`, `coroutines`).
+    `parent_pipe` a thread: ends the process when the parent is gone.
+    `reloading`   a thread, with `--reload`: ends the process when its code has changed.
+
+What lies beside them serves both: a task's `verdicts`, the end of a `lost` worker and its `announcing`,
+the thread's database `connection`, the log's `journal`, and a child's `exit_status`.
 """

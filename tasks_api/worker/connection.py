@@ -36,6 +36,12 @@ def discard(alias: str) -> None:
     del connections[alias]
 
 
+def discard_all() -> None:
+    """Close all of the thread's connections in whatever state they are."""
+    for connection in connections.all(initialized_only=True):
+        discard(connection.alias)
+
+
 def discard_open_transactions() -> bool:
     """
     Close the connections that a task left in a transaction; tell whether there were any.

@@ -5,7 +5,7 @@ import os
 from service.settings import *  # noqa: F403
 from service.settings import INSTALLED_APPS, TASKS_API
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.worker"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.worker", "tests.worker.chores_app"]
 TASKS_API = {
     **TASKS_API,
     "TASKS": ["tests.worker.tasks.*"],

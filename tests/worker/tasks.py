@@ -1,19 +1,23 @@
 """Tasks that behave, and tasks that do what no task should."""
 
+import asyncio
 import logging
 import os
 import re
 import signal
 import sys
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, transaction
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection, transaction
 from django.dispatch import receiver
 from django.tasks import TaskContext, task
 from django.tasks.signals import task_finished, task_started
+from django_tasks_db.models import DBTaskResult
 
 logger = logging.getLogger("tests.worker")
 
@@ -26,6 +30,9 @@ def note_start(task_result: Any, **_: Any) -> None:
 @receiver(task_finished)
 def note_end(sender: type, task_result: Any, **_: Any) -> None:
     logger.info("SIGNAL finished %s %s", task_result.id, task_result.status)
+    if task_result.task.name == "sleep_and_finish_slowly":
+        time.sleep(0.5)
+        logger.info("SIGNAL received %s", task_result.id)
     if task_result.task.name == "finish_badly":
         raise RuntimeError("a receiver of task_finished")
 
@@ -39,6 +46,12 @@ def add(a: int, b: int) -> int:
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+@task
+def sleep_and_finish_slowly(seconds: float) -> None:
+    """Sleep; a receiver of `task_finished` takes its time as well."""
+    time.sleep(seconds)
 
 
 @task
@@ -215,3 +228,102 @@ def hog_interpreter(seconds: float) -> None:
 @task
 def load_module(name: str) -> None:
     import_module(name)
+
+
+@task(takes_context=True)
+def tell_context(context: TaskContext, text: str = "") -> list[Any]:
+    result = context.task_result
+    return [text, result.id, str(result.status), result.attempts, result.worker_ids]
+
+
+@task(takes_context=True)
+async def tell_context_later(context: TaskContext, text: str = "") -> list[Any]:
+    return await sync_to_async(tell_context.func)(context, text)
+
+
+@task
+async def fail_later(message: str) -> None:
+    raise RuntimeError(message)
+
+
+@task
+async def exit_later() -> None:
+    sys.exit(3)
+
+
+@task
+async def cancel_itself() -> None:
+    current = asyncio.current_task()
+    assert current is not None
+    current.cancel()
+    await asyncio.sleep(60)
+
+
+@task
+def return_tuple() -> Any:
+    return (1, 2)
+
+
+@task
+async def tell_threads() -> dict[str, bool]:
+    """Tell in which threads the parts of an asynchronous task run."""
+    first, second = [await sync_to_async(threading.current_thread)() for _ in range(2)]
+    return {
+        "loop is in the main thread": threading.current_thread() is threading.main_thread(),
+        "synchronous code is elsewhere": first is not threading.main_thread(),
+        "synchronous code is in one thread": first is second,
+    }
+
+
+@task
+async def leave_temporary_table() -> None:
+    await sync_to_async(_execute)("CREATE TEMPORARY TABLE left_behind (number integer)")
+
+
+@task
+async def find_temporary_table() -> bool:
+    """Tell whether a table is there that another task has made for itself."""
+    try:
+        await sync_to_async(_execute)("SELECT number FROM left_behind")
+    except DatabaseError:
+        return False
+    return True
+
+
+@task
+async def leave_atomic_block_open_later() -> None:
+    await sync_to_async(leave_atomic_block_open.func)()
+    await DBTaskResult.objects.all().aupdate(priority=99)
+
+
+@task
+async def leave_transaction_open_later() -> None:
+    await sync_to_async(leave_transaction_open.func)()
+
+
+@task
+async def leave_transaction_open_and_fail() -> None:
+    await sync_to_async(leave_transaction_open.func)()
+    raise RuntimeError("after that")
+
+
+@task
+async def leave_another_running(path: str) -> None:
+    """Return while another coroutine is at work, which needs the database to the end."""
+
+    async def clean_up() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            Path(path).write_text(str(await DBTaskResult.objects.acount()))
+
+    tasks_in_progress.add(asyncio.create_task(clean_up()))
+    await asyncio.sleep(0)
+
+
+tasks_in_progress: set[asyncio.Task[None]] = set()
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

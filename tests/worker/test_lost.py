@@ -105,6 +105,6 @@ def test_tasks_of_a_stock_worker_are_left_alone(store: Store, workers: Workers) 
     workers.start_and_wait(lost_after=1)
     # Another worker's end is found and dealt with, so that it was looked for.
     store.workers.create(worker_id="gone", hostname="elsewhere", pid=1)
-    wait_until(lambda: not store.workers.filter(pk="gone").exists(), what="burial")
+    wait_until(lambda: not store.workers.filter(pk="gone").exists(), what="end of its row")
 
     assert store.get(task_id).status == "RUNNING"

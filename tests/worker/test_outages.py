@@ -133,7 +133,7 @@ def test_a_result_that_waits_for_too_long_is_given_up_and_its_task_ends(
     store.wait_for(task_id, "RUNNING")
 
     server.kill()
-    wait_until(lambda: "away for too long" in workers.log(), what="resignation")
+    wait_until(lambda: "is given up" in workers.log(), what="line")
     server.start()
 
     task = store.wait_for(task_id)

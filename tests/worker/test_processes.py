@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.db.models.functions import Now
 
-from tasks_api.worker.parent.heart import BEATS_UNTIL_LOST
-from tasks_api.worker.parent.place import DONE
+from tasks_api.worker.exit_status import DONE
+from tasks_api.worker.parent.heartbeat import HEARTBEATS_UNTIL_LOST
 from tests.worker.conftest import Store, Workers, wait_until
 
 
@@ -85,10 +85,11 @@ def test_a_child_does_not_outlive_its_parent(
 
     wait_until(lambda: all(is_gone(pid) for pid in pids), what="end of the children")
     assert store.get(task_id).exception_class_path == "tasks_api.exceptions.WorkerLost"
+    assert f"SIGNAL finished {task_id} FAILED" in workers.log()
     assert not store.workers.exists()
 
 
-def test_the_heart_beats_several_times_before_a_worker_counts_as_lost(
+def test_several_heartbeats_are_written_before_a_worker_counts_as_lost(
     store: Store, workers: Workers
 ) -> None:
     workers.start_and_wait(lost_after=2)
@@ -99,5 +100,5 @@ def test_the_heart_beats_several_times_before_a_worker_counts_as_lost(
 
     wait_until(seen_again, what="heartbeat")
     worker = store.workers.annotate(age=Now() - first).get()
-    assert BEATS_UNTIL_LOST >= 3
+    assert HEARTBEATS_UNTIL_LOST >= 3
     assert worker.age < timedelta(seconds=2)

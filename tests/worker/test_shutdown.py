@@ -51,6 +51,17 @@ def test_tasks_that_outlast_the_grace_are_ended(
     assert not store.workers.exists()
 
 
+def test_receivers_of_task_finished_are_waited_for(store: Store, workers: Workers) -> None:
+    worker = workers.start_and_wait("--grace-seconds=0.1")
+    task_id = store.enqueue("sleep_and_finish_slowly", 60)
+    store.wait_for(task_id, "RUNNING")
+
+    worker.terminate()
+
+    assert worker.wait(DEADLINE) == 1
+    assert f"SIGNAL received {task_id}" in workers.log()
+
+
 def test_a_second_signal_leaves_nothing_running(
     store: Store, workers: Workers, is_gone: Callable[[int], bool]
 ) -> None:

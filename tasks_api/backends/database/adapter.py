@@ -17,7 +17,6 @@ from django.db import connections, router
 from django.db.models import QuerySet
 from django.tasks import Task, TaskResultStatus
 from django.tasks.signals import task_enqueued, task_finished
-from django.utils import timezone
 from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 
@@ -30,7 +29,7 @@ from tasks_api.backends.base import (
     Slice,
     StoredTask,
 )
-from tasks_api.backends.database.clock import database_now, knows_clock_of
+from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
 from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.prepared import SelectByKey
@@ -137,7 +136,7 @@ class DatabaseAdapter(Adapter):
         # A worker's claim compares the status too, and either of the two is first.
         cancelled = ours.filter(status=TaskResultStatus.READY).update(
             status=TaskResultStatus.FAILED,
-            finished_at=timezone.now(),
+            finished_at=now_to_write(ours.db),
             exception_class_path=TaskCancelled.class_path(),
             traceback=str(TaskCancelled()),
         )

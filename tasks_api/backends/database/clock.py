@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from django.db import connections
+from django.db.models.functions import Now
+from django.utils import timezone
 
 # In seconds since 1970: no connection's time zone, nor `USE_TZ`, has a say in it.
 _QUESTIONS = {
@@ -25,3 +27,13 @@ def database_now(alias: str) -> datetime:
         cursor.execute(_QUESTIONS[connection.vendor])
         (seconds,) = cursor.fetchone()
     return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def now_to_write(alias: str) -> Now | datetime:
+    """
+    Return what a task's row is told as the present moment by whoever starts or ends the task.
+
+    On PostgreSQL that is the server's clock. SQLite has that of its machine alone and would cut it to
+    milliseconds; on other databases django-tasks-db's worker writes that of the process.
+    """
+    return Now() if connections[alias].vendor == "postgresql" else timezone.now()

@@ -1,6 +1,7 @@
 import logging
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -16,14 +17,15 @@ from django_tasks_db.management.commands.db_worker import (
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api.worker import journal
-from tasks_api.worker.child.claims import TRANSITIONS, Superseded
+from tasks_api.worker.child.claims import TRANSITIONS, WorkerCannotGoOn
+from tasks_api.worker.child.parent_pipe import end_with_parent, wait_until_registered
 from tasks_api.worker.child.process import Options, WorkerProcess
 from tasks_api.worker.child.reloading import call_when_code_changes
-from tasks_api.worker.child.watch import end_with_parent, wait_for_go
 from tasks_api.worker.connection import keep_connection
-from tasks_api.worker.parent.heart import Heart
-from tasks_api.worker.parent.housekeeper import housekeeping
-from tasks_api.worker.parent.place import DONE, RELOAD, REPLACE
+from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
+from tasks_api.worker.parent.chores import Chore, doing, registered_chores
+from tasks_api.worker.parent.heartbeat import Heartbeat
+from tasks_api.worker.parent.pruning import PRUNE
 from tasks_api.worker.parent.supervisor import Supervisor
 
 
@@ -84,7 +86,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--prune-interval",
             type=positive,
-            default=3600,
+            default=PRUNE.every,
             help="How often in seconds it is removed, by one worker of all (default: %(default)s)",
         )
         parser.add_argument(
@@ -131,30 +133,28 @@ class Command(BaseCommand):
     def _supervise(self, alias: str, queue_names: list[str], options: dict[str, Any]) -> int:
         supervisor = Supervisor(
             [str(part) for part in get_child_arguments()] + ["--skip-checks"],
-            Heart(alias, queue_names),
+            Heartbeat(alias, queue_names),
             processes=options["processes"],
             may_end=options["batch"] or options["max_tasks"] is not None,
             grace_seconds=options["grace_seconds"],
         )
-        if options["no_prune"]:
-            return supervisor.run()
-        with housekeeping(alias, every=options["prune_interval"]):
+        with doing(_chores(options), alias):
             return supervisor.run()
 
     def _work(self, alias: str, child_options: Options, options: dict[str, Any]) -> int:
-        worker_id, parent = options["worker_id"], options["parent_pipe"]
+        worker_id, pipe = options["worker_id"], options["parent_pipe"]
         journal.replace_djangos_lines()
-        if not wait_for_go(parent):
+        if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)
         worker.configure_signals()
-        end_with_parent(parent, alias, worker_id)
+        end_with_parent(pipe, alias, worker_id)
         if options["reload"] and not options["batch"]:
             call_when_code_changes(worker.stop_to_reload)
         try:
             worker.run()
-        except Superseded as error:
-            journal.logger.error("Worker %s ends: %s", worker_id, error)
+        except WorkerCannotGoOn as error:
+            journal.logger.error("Worker %s ends and is replaced: %s", worker_id, error)
             return REPLACE
         return RELOAD if worker.is_outdated else DONE
 
@@ -164,6 +164,14 @@ class Command(BaseCommand):
         journal.logger.setLevel(levels.get(verbosity, logging.DEBUG))
         if not journal.logger.hasHandlers():
             journal.logger.addHandler(logging.StreamHandler(self.stdout))
+
+
+def _chores(options: dict[str, Any]) -> list[Chore]:
+    """Give the registered chores, with pruning as the options want it."""
+    chores = [chore for chore in registered_chores() if chore != PRUNE]
+    if not options["no_prune"]:
+        chores.append(replace(PRUNE, every=options["prune_interval"]))
+    return chores
 
 
 def _names(separated_by_commas: str) -> list[str]:

@@ -18,8 +18,8 @@ from django_tasks_db.models import DBTaskResultQuerySet
 from tasks_api.models import Worker
 from tasks_api.worker.child.transitions import Commit, Transitions
 from tasks_api.worker.connection import DATABASE_ERRORS, discard, is_passing
-from tasks_api.worker.outcomes import Outcome
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -34,23 +34,32 @@ LONGEST_RETRY_SECONDS = 1.0
 
 
 class Superseded(Exception):
-    """The task was ended by somebody else, and this worker's verdict comes too late."""
+    """The task was ended by another process, and this worker's verdict comes too late."""
 
 
-class DeclaredLost(Superseded):
+class WorkerCannotGoOn(Exception):
+    """The process ends; its parent ends the task that it leaves, and replaces it."""
+
+
+class DeclaredLost(WorkerCannotGoOn):
     """The worker was declared lost and may not claim any more."""
 
 
-class ResultAbandoned(Superseded):
+class ResultAbandoned(WorkerCannotGoOn):
     """The database stayed away for longer than the result is kept."""
+
+
+class VerdictRefused(WorkerCannotGoOn):
+    """The database refuses even the plainest verdict."""
 
 
 class Unreadable(Exception):
     """The claimed task's row cannot be read; `task` is what can be read of it."""
 
-    def __init__(self, task: TaskRow) -> None:
+    def __init__(self, task: TaskRow, reason: Exception) -> None:
         super().__init__()
         self.task = task
+        self.reason = reason
 
 
 class Claims:
@@ -78,7 +87,7 @@ class Claims:
 
         Raises:
             Unreadable: a task is claimed, and cannot be loaded.
-            DeclaredLost: this worker may not go on.
+            DeclaredLost: this worker may claim no more.
 
         """
         try:
@@ -92,13 +101,15 @@ class Claims:
             self._lose_connection(error)
             raise
 
-    def finish(self, task: TaskRow, outcome: Outcome, *, claim_next: bool) -> datetime:
+    def finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         """
         Store a verdict and claim the next task; wait for the database while it is away.
 
         Raises:
-            Superseded: the task is no longer this worker's, or the wait was too long.
-            DatabaseError: the database is there and refuses this outcome.
+            Superseded: the task is no longer this worker's.
+            DeclaredLost: nor may this worker claim another one.
+            ResultAbandoned: the database was away for too long.
+            DatabaseError: the database is there and refuses this verdict.
 
         """
         deadline = time.monotonic() + self._abandon_after_seconds
@@ -106,7 +117,7 @@ class Claims:
         refusals = 0
         while True:
             try:
-                return self._finish(task, outcome, claim_next=claim_next)
+                return self._finish(task, verdict, claim_next=claim_next)
             except DATABASE_ERRORS as error:
                 self._lose_connection(error)
                 # What the task did to its connection is gone with it: a refusal counts when a new
@@ -115,21 +126,24 @@ class Claims:
                 if refusals > 1:
                     raise
                 if time.monotonic() > deadline:
-                    raise ResultAbandoned("The database is away for too long.") from error
+                    raise ResultAbandoned(
+                        f"The database was away for {self._abandon_after_seconds:g} seconds; "
+                        f"the result of task {task.pk} is given up."
+                    ) from error
             time.sleep(retry_after)
             retry_after = min(2 * retry_after, LONGEST_RETRY_SECONDS)
 
-    def _finish(self, task: TaskRow, outcome: Outcome, *, claim_next: bool) -> datetime:
+    def _finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         if self._is_unsure and self._current_task() != task.pk:
             # The lost answer was a success; the main loop resumes with what it claimed.
             finished_at = self._transitions.finished_at(task)
         else:
-            commit = self._transitions.commit(task, outcome, claim_next=claim_next)
+            commit = self._transitions.commit(task, verdict, claim_next=claim_next)
             self._note(commit)
             self._database_is_back()
             finished_at = commit.finished_at
         if finished_at is None:
-            raise Superseded("The task was ended by somebody else.")
+            raise Superseded
         return finished_at
 
     def _hand_out(self) -> TaskRow | None:
@@ -154,7 +168,7 @@ class Claims:
         except DATABASE_ERRORS:
             raise
         except Exception as error:
-            raise Unreadable(self._transitions.load_unread(task_id)) from error
+            raise Unreadable(self._transitions.load_unread(task_id), error) from error
         finally:
             self._is_unsure = False
         return task
@@ -163,22 +177,22 @@ class Claims:
         try:
             return self._transitions.current_task()
         except Worker.DoesNotExist:
-            raise DeclaredLost("This worker was declared lost.") from None
+            raise DeclaredLost("It was declared lost.") from None
 
     def _note(self, commit: Commit) -> None:
         self._is_unsure = False
         self._load_next = commit.load_claimed
         if not commit.is_registered:
-            raise DeclaredLost("This worker was declared lost.")
+            raise DeclaredLost("It was declared lost.")
 
     def _lose_connection(self, error: Exception) -> None:
         discard(self._alias)
         self._is_unsure = True
         if not self._is_away:
-            logger.warning("The database does not answer as it should: %s", error)
+            logger.warning("A database statement failed and is retried: %s", error)
         self._is_away = True
 
     def _database_is_back(self) -> None:
         if self._is_away:
-            logger.warning("The database answers again")
+            logger.warning("The database works again")
         self._is_away = False

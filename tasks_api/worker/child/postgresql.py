@@ -8,8 +8,8 @@ from django_tasks_db.models import DBTaskResultQuerySet
 from psycopg import Cursor
 
 from tasks_api.worker.child.transitions import Commit, Transitions
-from tasks_api.worker.outcomes import Outcome
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 # The parts run in the order in which they read one another: `me` reads `pick`, `claimed` reads `me`.
 # A worker without its row was declared lost, and therefore claims nothing.
@@ -44,11 +44,11 @@ class PostgreSQLTransitions(Transitions):
         }
 
     def commit(
-        self, finished: TaskRow | None, outcome: Outcome | None, *, claim_next: bool
+        self, finished: TaskRow | None, verdict: Verdict | None, *, claim_next: bool
     ) -> Commit:
         params: list[Any] = []
-        if finished is not None and outcome is not None:
-            params += self._outcome_params(finished, outcome)
+        if finished is not None and verdict is not None:
+            params += self._verdict_params(finished, verdict)
         if claim_next:
             params += [*self._look_params, self.worker_id, self.worker_id]
         else:

@@ -3,34 +3,31 @@
 import logging
 import os
 import select
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
-from typing import Any, cast
-
-from django_tasks_db.management.commands.db_worker import Worker as DatabaseWorker
 
 from tasks_api.conf import tasks_api_settings
-from tasks_api.worker import journal, outcomes
-from tasks_api.worker.child.claimed_task import ClaimedTask
+from tasks_api.worker import verdicts
 from tasks_api.worker.child.claims import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
     Claims,
-    DeclaredLost,
-    ResultAbandoned,
-    Superseded,
     Unreadable,
 )
 from tasks_api.worker.child.pace import Pace
+from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
 from tasks_api.worker.connection import DATABASE_ERRORS, close_old_connections
-from tasks_api.worker.outcomes import Outcome
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 logger = logging.getLogger("tasks_api.worker")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,63 +42,51 @@ class Options:
     max_tasks: int | None
 
 
-class WorkerProcess(DatabaseWorker):
-    """
-    django-tasks-db's worker, with claims and verdicts that survive tasks and outages.
-
-    Its `run_task()` stays: how a task is called, and which signals are sent when.
-    """
+class WorkerProcess:
+    """Claims what is ready and runs it, one task at a time; survives tasks and outages."""
 
     def __init__(self, worker_id: str, options: Options, alias: str) -> None:
-        super().__init__(
-            queue_names=options.queue_names,
-            interval=options.interval,
-            batch=options.batch,
-            backend_name=options.backend_name,
-            startup_delay=False,
-            max_tasks=options.max_tasks,
-            worker_id=worker_id,
-            excluded_queue_names=options.excluded_queue_names,
-        )
         settings = tasks_api_settings()
-        self._max_result_bytes = settings.max_result_bytes
-        ready = ready_tasks(self.backend_name, self.queue_names, self.excluded_queue_names)
+        ready = ready_tasks(options.backend_name, options.queue_names, options.excluded_queue_names)
+        self._worker_id = worker_id
+        self._options = options
         self._alias = alias
         self._claims = Claims(alias, worker_id, ready, settings.lost_after_seconds)
+        self._runner = TaskRunner(worker_id, self._store, settings.max_result_bytes)
         self._pace = Pace(options.interval)
+        self._run_tasks = 0
+        self._is_stopping = False
         self.is_outdated = False
+        """Whether it was stopped because its code has changed."""
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
 
-    def shutdown(self, signum: int, frame: FrameType | None) -> None:
+    def configure_signals(self) -> None:
         """
-        Let the running task finish and claim no other, however often it is asked.
+        Let a signal finish the running task and claim no other, however often it comes.
 
         To end at once is the parent's business: it does not depend on our interpreter's listening.
         """
-        self.stop()
+        for signum in SIGNALS:
+            signal.signal(signum, self._on_signal)
 
     def stop_to_reload(self) -> None:
         self.is_outdated = True
-        self.stop()
-
-    def stop(self) -> None:
-        self.running = False
-        with suppress(BlockingIOError):
-            os.write(self._wake, b"!")
+        self._stop()
 
     def run(self) -> None:
         """
         Work until told to stop, or until `batch` or `max_tasks` is reached.
 
         Raises:
-            Superseded: this process cannot go on; its parent replaces it.
+            WorkerCannotGoOn: the process is to be replaced.
 
         """
-        logger.info("Worker %s starts queues=%s", self.worker_id, ",".join(self.queue_names))
+        queue_names = ",".join(self._options.queue_names)
+        logger.info("Worker %s started queues=%s", self._worker_id, queue_names)
         retry_after = FIRST_RETRY_SECONDS
-        while self.running or self._claims.may_hold_one:
+        while not self._is_stopping or self._claims.may_hold_one:
             looked_at = time.monotonic()
             try:
                 has_worked = self._work_once()
@@ -112,67 +97,46 @@ class WorkerProcess(DatabaseWorker):
             retry_after = FIRST_RETRY_SECONDS
             if has_worked:
                 self._pace.note_work()
-            elif self._has_run_enough() or (self.batch and not self._claims.may_hold_one):
+            elif self._has_run_enough() or (self._options.batch and not self._claims.may_hold_one):
                 break
-            elif self.running:
+            elif not self._is_stopping:
                 self._rest(self._pace.delay(time.monotonic() - looked_at))
-        logger.info("Worker %s ends after %d tasks", self.worker_id, self._run_tasks)
+        logger.info("Worker %s ended after %d tasks", self._worker_id, self._run_tasks)
 
     def _work_once(self) -> bool:
         """Run a task if there is one; only a claim raises a database's error."""
         try:
-            task = self._claims.next(may_claim=self.running and not self._has_run_enough())
+            task = self._claims.next(may_claim=not self._is_stopping and not self._has_run_enough())
         except Unreadable as unreadable:
-            self._give_up(unreadable)
+            verdict = verdicts.failed(unreadable.reason)
+            self._runner.settle(unreadable.task, verdict, since=time.monotonic())
+            self._run_tasks += 1
             return True
-        if task is not None:
-            self.run_task(task)
-        return task is not None
-
-    def run_task(self, db_task_result: TaskRow) -> None:
-        """Run a claimed task to its verdict, which is stored on return."""
-        journal.task_is_running(db_task_result, self.worker_id)
-        claimed = self._claimed(db_task_result)
-        try:
-            super().run_task(cast("Any", claimed))
-        except (DeclaredLost, ResultAbandoned):
-            raise
-        except Superseded:
-            logger.warning("Task %s was ended meanwhile; its result is dropped", claimed.id)
-        except BaseException as error:
-            if not claimed.is_settled:
-                raise VerdictNotStored from error
-            # A receiver of `task_finished`, or the second import of a task that cannot be imported.
-            text = outcomes.failed(error).traceback
-            logger.warning("After the end of task %s: %s", claimed.id, text)
-        close_old_connections(kept=self._alias)
-
-    def _give_up(self, unreadable: Unreadable) -> None:
-        claimed = self._claimed(unreadable.task)
-        claimed.set_failed(cast("Exception", unreadable.__cause__))
+        if task is None:
+            return False
+        self._runner.run(task)
         self._run_tasks += 1
+        close_old_connections(kept=self._alias)
+        return True
 
-    def _claimed(self, task: TaskRow) -> ClaimedTask:
-        return ClaimedTask(
-            task,
-            worker_id=self.worker_id,
-            finish=self._finish,
-            max_result_bytes=self._max_result_bytes,
-        )
-
-    def _finish(self, task: TaskRow, outcome: Outcome) -> datetime:
-        claim_next = self.running and not self._has_run_enough(running=1)
-        return self._claims.finish(task, outcome, claim_next=claim_next)
+    def _store(self, task: TaskRow, verdict: Verdict) -> datetime:
+        claim_next = not self._is_stopping and not self._has_run_enough(running=1)
+        return self._claims.finish(task, verdict, claim_next=claim_next)
 
     def _has_run_enough(self, running: int = 0) -> bool:
-        return self.max_tasks is not None and self._run_tasks + running >= self.max_tasks
+        most = self._options.max_tasks
+        return most is not None and self._run_tasks + running >= most
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        with suppress(BlockingIOError):
+            os.write(self._wake, b"!")
 
     def _rest(self, seconds: float) -> None:
-        """Wait, but not beyond a call to `stop()`."""
+        """Wait, but not beyond a call to `_stop()`."""
         select.select([self._woken], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._woken, 64)
-
-
-class VerdictNotStored(Exception):
-    """The database refuses even the plainest verdict; the parent ends the task."""

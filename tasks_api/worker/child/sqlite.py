@@ -10,8 +10,8 @@ from django_tasks_db.models import DBTaskResultQuerySet
 from django_tasks_db.utils import exclusive_transaction
 
 from tasks_api.worker.child.transitions import Commit, Transitions
-from tasks_api.worker.outcomes import Outcome
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 # `json()` evens out how the same list is spelled.
 FINISH = """UPDATE {tasks} SET finished_at = %s, status = %s, return_value = %s,
@@ -34,16 +34,17 @@ class SQLiteTransitions(Transitions):
         self._claim = CLAIM.format(**names)
 
     def commit(
-        self, finished: TaskRow | None, outcome: Outcome | None, *, claim_next: bool
+        self, finished: TaskRow | None, verdict: Verdict | None, *, claim_next: bool
     ) -> Commit:
         connection = connections[self.alias]
+        # By the same clock as `now_to_write()`, and of the form that is written.
         now = timezone.now()
         stored_now = connection.ops.adapt_datetimefield_value(now)
         finished_at: datetime | None = None
         row: Any = None
         with exclusive_transaction(self.alias), connection.cursor() as cursor:
-            if finished is not None and outcome is not None:
-                params = [stored_now, *self._outcome_params(finished, outcome)]
+            if finished is not None and verdict is not None:
+                params = [stored_now, *self._verdict_params(finished, verdict)]
                 cursor.execute(self._finish, params)
                 finished_at = now if cursor.rowcount else None
             ready = self._first_ready(cursor) if claim_next else None

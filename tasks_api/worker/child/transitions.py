@@ -24,8 +24,8 @@ from django.tasks import TaskResultStatus, task_backends
 from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet, get_date_max
 
 from tasks_api.models import Worker
-from tasks_api.worker.outcomes import Outcome
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +101,9 @@ class Transitions(ABC):
 
     @abstractmethod
     def commit(
-        self, finished: TaskRow | None, outcome: Outcome | None, *, claim_next: bool
+        self, finished: TaskRow | None, verdict: Verdict | None, *, claim_next: bool
     ) -> Commit:
-        """Finish a task with its outcome and claim the next one; either may be left out."""
+        """Finish a task with its verdict and claim the next one; either may be left out."""
 
     def is_any_ready(self) -> bool:
         """Look without taking a lock."""
@@ -138,14 +138,14 @@ class Transitions(ABC):
         (values,) = self._compiler.apply_converters([list(row)], self._converters)
         return DBTaskResult.from_db(self.alias, [field.attname for field in self._fields], values)
 
-    def _outcome_params(self, task: TaskRow, outcome: Outcome) -> list[Any]:
+    def _verdict_params(self, task: TaskRow, verdict: Verdict) -> list[Any]:
         """Give the parameters that end an UPDATE of a finished task, its identity last."""
         task_id = self._fields[0].get_db_prep_value(task.pk, connections[self.alias])
         return [
-            outcome.status,
-            outcome.return_value_json,
-            outcome.exception_class_path,
-            outcome.traceback,
+            verdict.status,
+            verdict.return_value_json,
+            verdict.exception_class_path,
+            verdict.traceback,
             task_id,
             json.dumps(task.worker_ids),
         ]

@@ -25,7 +25,7 @@ _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Verdict:
     """The columns of a finished task; `return_value_json` is None for SQL's NULL."""
 
     status: str
@@ -35,7 +35,7 @@ class Outcome:
     traceback: str = ""
 
 
-def successful(return_value: Any, max_bytes: int) -> Outcome:
+def successful(return_value: Any, max_bytes: int) -> Verdict:
     """
     Describe a task that returned.
 
@@ -45,7 +45,7 @@ def successful(return_value: Any, max_bytes: int) -> Outcome:
 
     """
     if return_value is None:
-        return Outcome(status=TaskResultStatus.SUCCESSFUL)
+        return Verdict(status=TaskResultStatus.SUCCESSFUL)
     try:
         normalized = normalize_json(return_value)
         text = json.dumps(normalized, ensure_ascii=False, allow_nan=False)
@@ -60,17 +60,28 @@ def successful(return_value: Any, max_bytes: int) -> Outcome:
         )
     if "\\u0000" in text and _NUL_IN_JSON.search(text):
         raise ResultNotStorable("The task returned a text with a NUL character.")
-    return Outcome(
+    return Verdict(
         status=TaskResultStatus.SUCCESSFUL, return_value=normalized, return_value_json=text
     )
 
 
-def failed(error: BaseException) -> Outcome:
+def failed(error: BaseException) -> Verdict:
     """Describe a task that raised, its traceback cut to a size and escaped where needed."""
-    return Outcome(
+    return Verdict(
         status=TaskResultStatus.FAILED,
         exception_class_path=class_path(type(error)),
         traceback=_readable_traceback(error),
+    )
+
+
+def refused(verdict: Verdict, refusal: Exception) -> Verdict:
+    """Describe a failed task in ASCII alone, the database having refused its traceback."""
+    path = verdict.exception_class_path.encode("ascii", "replace").decode()
+    reason = class_path(type(refusal))
+    return Verdict(
+        status=TaskResultStatus.FAILED,
+        exception_class_path=path,
+        traceback=f"{path}: the database refused its traceback ({reason})",
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_api.exceptions import ResultNotStorable, ResultTooLarge, TaskCancelled, WorkerLost
-from tasks_api.worker import outcomes
+from tasks_api.worker import verdicts
 
 ANY_TEXT = st.text(st.characters(codec=None))
 JSON = st.recursive(
@@ -23,26 +23,26 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_json_is_stored_as_it_is(value: object) -> None:
-    outcome = outcomes.successful(value, max_bytes=1_000_000)
+    verdict = verdicts.successful(value, max_bytes=1_000_000)
 
-    assert outcome.status == "SUCCESSFUL"
-    stored = outcome.return_value_json
+    assert verdict.status == "SUCCESSFUL"
+    stored = verdict.return_value_json
     assert (None if stored is None else json.loads(stored)) == value
-    assert outcome.return_value == value
+    assert verdict.return_value == value
 
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_a_text_is_stored_or_refused(before: str, after: str) -> None:
     text = f"{before}\0{after}"
     with pytest.raises(ResultNotStorable):
-        outcomes.successful({"key": text}, max_bytes=1_000_000)
+        verdicts.successful({"key": text}, max_bytes=1_000_000)
     with pytest.raises(ResultNotStorable):
-        outcomes.successful({text: "value"}, max_bytes=1_000_000)
+        verdicts.successful({text: "value"}, max_bytes=1_000_000)
 
 
 @pytest.mark.parametrize("text", [r"\u0000", r"\\u0000", r"\x00", "\\" * 7 + "u0000"])
 def test_what_only_looks_like_nul_is_stored(text: str) -> None:
-    assert outcomes.successful(text, max_bytes=100).return_value == text
+    assert verdicts.successful(text, max_bytes=100).return_value == text
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,26 @@ def test_what_only_looks_like_nul_is_stored(text: str) -> None:
 )
 def test_what_is_no_json_is_refused(value: object) -> None:
     with pytest.raises(ResultNotStorable):
-        outcomes.successful(value, max_bytes=1_000_000)
+        verdicts.successful(value, max_bytes=1_000_000)
 
 
 @pytest.mark.parametrize(("text", "is_too_large"), [("é" * 4, False), ("é" * 5, True)])
 def test_a_size_is_counted_in_bytes(text: str, is_too_large: bool) -> None:
     if is_too_large:
         with pytest.raises(ResultTooLarge, match="12 bytes; MAX_RESULT_BYTES is 10"):
-            outcomes.successful(text, max_bytes=10)
+            verdicts.successful(text, max_bytes=10)
     else:
-        assert outcomes.successful(text, max_bytes=10).return_value == text
+        assert verdicts.successful(text, max_bytes=10).return_value == text
 
 
 @given(ANY_TEXT)
 def test_the_text_of_an_exception_can_always_be_stored(text: str) -> None:
-    outcome = outcomes.failed(RuntimeError(text))
+    verdict = verdicts.failed(RuntimeError(text))
 
-    assert "\0" not in outcome.traceback
-    outcome.traceback.encode("utf-8")
-    assert outcome.traceback.startswith("RuntimeError")
-    assert outcome.exception_class_path == "builtins.RuntimeError"
+    assert "\0" not in verdict.traceback
+    verdict.traceback.encode("utf-8")
+    assert verdict.traceback.startswith("RuntimeError")
+    assert verdict.exception_class_path == "builtins.RuntimeError"
 
 
 def test_a_long_exception_keeps_its_beginning_and_its_end() -> None:
@@ -86,9 +86,9 @@ def test_a_long_exception_keeps_its_beginning_and_its_end() -> None:
     for number in range(30):
         error.add_note(f"note {number} " + "y" * 10_000)
 
-    text = outcomes.failed(error).traceback
+    text = verdicts.failed(error).traceback
 
-    assert len(text) <= outcomes.MAX_TRACEBACK_CHARACTERS
+    assert len(text) <= verdicts.MAX_TRACEBACK_CHARACTERS
     assert text.startswith("RuntimeError: begin")
     assert "characters left out" in text
     assert "note 29" in text
@@ -97,7 +97,7 @@ def test_a_long_exception_keeps_its_beginning_and_its_end() -> None:
 def test_the_name_of_an_exception_is_storable_too() -> None:
     kind = type("Name" + "x" * 1000, (Exception,), {"__module__": "a\ud800\0"})
 
-    path = outcomes.class_path(kind)
+    path = verdicts.class_path(kind)
 
     assert path.startswith(r"a\ud800\x00.Name")
     assert len(path) < 300
@@ -109,7 +109,7 @@ def test_an_exception_whose_traceback_cannot_be_made_is_named() -> None:
         def __notes__(self) -> list[str]:
             raise ValueError("no notes")
 
-    assert "HostileError" in outcomes.failed(HostileError()).traceback
+    assert "HostileError" in verdicts.failed(HostileError()).traceback
 
 
 @pytest.mark.parametrize("kind", [WorkerLost, TaskCancelled])

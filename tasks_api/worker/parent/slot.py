@@ -1,4 +1,4 @@
-"""One child of the parent: a process that is replaced by a new one when it dies."""
+"""One of the processes that the parent keeps running: when it ends, another takes its place."""
 
 import logging
 import os
@@ -9,32 +9,26 @@ from contextlib import suppress
 
 from django.utils.crypto import get_random_string
 
-from tasks_api.worker.parent.heart import Heart
+from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
+from tasks_api.worker.parent.heartbeat import Heartbeat
 
 logger = logging.getLogger("tasks_api.worker")
-
-DONE = 64
-"""Exit status of a child that has done all it was to do."""
-REPLACE = 1
-"""Exit status of a child that cannot go on."""
-RELOAD = 65
-"""Exit status of a child that is to be replaced at once, its code having changed."""
 
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 5.0
 STEADY_AFTER_SECONDS = 10.0
 
 
-class Child:
+class Slot:
     """
-    A place for one process; each process in it has a worker id of its own.
+    Room for one process at a time; each of them has a worker id of its own.
 
     Only where it `may_end` is a process believed that says it is done: a task can exit so, too.
     """
 
-    def __init__(self, command: Sequence[str], heart: Heart, *, may_end: bool) -> None:
+    def __init__(self, command: Sequence[str], heartbeat: Heartbeat, *, may_end: bool) -> None:
         self._command = command
-        self._heart = heart
+        self._heartbeat = heartbeat
         self._may_end = may_end
         self._backoff = FIRST_BACKOFF_SECONDS
         self.is_wanted = True
@@ -59,13 +53,17 @@ class Child:
                 command, stdin=subprocess.DEVNULL, pass_fds=[read_end], process_group=0
             )
         except OSError as error:
-            logger.error("No process can be started: %s", error)
+            logger.error(
+                "A worker's process cannot be started, which is tried again in %g seconds: %s",
+                self._backoff,
+                error,
+            )
             os.close(self._pipe)
             self._schedule(REPLACE)
             return
         finally:
             os.close(read_end)
-        self._heart.is_born(self.worker_id, self._process.pid, self._go)
+        self._heartbeat.register(self.worker_id, self._process.pid, self._tell_registered)
 
     def send_signal(self, signum: int) -> None:
         if self._process is not None:
@@ -77,15 +75,15 @@ class Child:
             return None
         pid = self._process.pid
         self._process = None
-        # In this order: nobody says "go" into a pipe that is closed, perhaps another's by then.
-        self._heart.is_dead(self.worker_id, f"process {pid} ended with status {status}")
+        # In this order: nobody writes into a pipe that is closed, and perhaps another's by then.
+        self._heartbeat.has_ended(self.worker_id, f"process {pid} ended with status {status}")
         os.close(self._pipe)
         if status == DONE and self._may_end:
             self.is_wanted = False
         self._schedule(status)
         return status
 
-    def _go(self) -> None:
+    def _tell_registered(self) -> None:
         with suppress(OSError):
             os.write(self._pipe, b"!")
 

@@ -126,7 +126,7 @@ def test_a_failure_is_told_and_ends_nothing(store: Store, workers: Workers) -> N
     with connections[ALIAS].cursor() as cursor:
         cursor.execute("ALTER TABLE tasks_api_idempotencyrecord RENAME TO elsewhere")
     workers.start_and_wait("--prune-interval=1")
-    wait_until(lambda: "What is past its time stays" in workers.log(), what="line")
+    wait_until(lambda: "Chore 'prune' failed" in workers.log(), what="line")
     assert store.wait_for(store.enqueue("add", 1, 2)).status == "SUCCESSFUL"
     with connections[ALIAS].cursor() as cursor:
         cursor.execute("ALTER TABLE elsewhere RENAME TO tasks_api_idempotencyrecord")

@@ -1,0 +1,51 @@
+"""
+The pipe whose other end the parent holds.
+
+A byte tells the child that its row is written. The end of the pipe tells it that the parent is gone:
+the child ends as well, for nobody would write its heartbeats.
+"""
+
+import logging
+import os
+import threading
+from typing import NoReturn
+
+from tasks_api.worker.announcing import send_task_finished_of
+from tasks_api.worker.connection import DATABASE_ERRORS
+from tasks_api.worker.exit_status import REPLACE
+from tasks_api.worker.lost import end_lost_worker
+
+logger = logging.getLogger("tasks_api.worker")
+
+END_TASK_SECONDS = 5.0
+
+
+def wait_until_registered(pipe: int) -> bool:
+    """Wait until the parent has written this worker's row; False when the parent is gone."""
+    return os.read(pipe, 1) != b""
+
+
+def end_with_parent(pipe: int, alias: str, worker_id: str) -> None:
+    """Watch the pipe from a thread, and end the process at once when it closes."""
+    threading.Thread(target=_watch, args=(pipe, alias, worker_id), daemon=True).start()
+
+
+def _watch(pipe: int, alias: str, worker_id: str) -> NoReturn:
+    while os.read(pipe, 1):
+        pass
+    logger.error("Worker %s ends at once: its parent process is gone", worker_id)
+    # The database may hang. Other workers then find the row in their own time.
+    ending = threading.Thread(target=_end_own_task, args=(alias, worker_id), daemon=True)
+    ending.start()
+    ending.join(END_TASK_SECONDS)
+    os._exit(REPLACE)
+
+
+def _end_own_task(alias: str, worker_id: str) -> None:
+    reason = "its parent process is gone"
+    try:
+        end_lost_worker(alias, worker_id, reason, announce=send_task_finished_of)
+    except DATABASE_ERRORS as error:
+        logger.error(
+            "Worker %s could not end its task, which another worker will do: %s", worker_id, error
+        )

@@ -1,0 +1,99 @@
+"""Runs one claimed task: its function, its verdict, its signals."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.tasks import TaskContext, TaskResult, TaskResultStatus
+from django.tasks.signals import task_started
+
+from tasks_api.exceptions import TransactionLeftOpen
+from tasks_api.worker import journal, verdicts
+from tasks_api.worker.announcing import send_task_finished
+from tasks_api.worker.child.claims import Superseded, VerdictRefused
+from tasks_api.worker.child.coroutines import run_coroutine
+from tasks_api.worker.connection import DATABASE_ERRORS, discard_open_transactions
+from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
+
+logger = logging.getLogger("tasks_api.worker")
+
+type Store = Callable[[TaskRow, Verdict], datetime]
+"""Stores a verdict and returns when; raises what `Claims.finish()` raises."""
+
+
+class TaskRunner:
+    """Runs the tasks that a worker has claimed, each to a verdict that is stored on return."""
+
+    def __init__(self, worker_id: str, store: Store, max_result_bytes: int) -> None:
+        self._worker_id = worker_id
+        self._store = store
+        self._max_result_bytes = max_result_bytes
+
+    def run(self, task: TaskRow) -> None:
+        """
+        Run a claimed task, whatever it raises.
+
+        Raises:
+            WorkerCannotGoOn: the verdict is not stored, and the process is to be replaced.
+
+        """
+        journal.task_is_running(task, self._worker_id)
+        started_at = time.monotonic()
+        if self.settle(task, self._verdict_on(task), since=started_at):
+            send_task_finished(task)
+
+    def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
+        """Store the verdict on a task; tell whether the task was still this worker's."""
+        try:
+            stored, finished_at = self._store_some(task, verdict)
+        except Superseded:
+            logger.warning(
+                "Task %s was ended by another process meanwhile; its result here is dropped",
+                task.pk,
+            )
+            return False
+        task.status = stored.status
+        task.finished_at = finished_at
+        task.return_value = stored.return_value
+        task.exception_class_path = stored.exception_class_path
+        task.traceback = stored.traceback
+        journal.task_is_finished(task, self._worker_id, time.monotonic() - since)
+        return True
+
+    def _verdict_on(self, task: TaskRow) -> Verdict:
+        try:
+            return_value = _call(task.task_result)
+            if discard_open_transactions():
+                raise TransactionLeftOpen
+            return verdicts.successful(return_value, self._max_result_bytes)
+        except BaseException as error:
+            discard_open_transactions()
+            return verdicts.failed(error)
+
+    def _store_some(self, task: TaskRow, verdict: Verdict) -> tuple[Verdict, datetime]:
+        """Store this verdict or, where the database refuses it, a plainer one."""
+        try:
+            return verdict, self._store(task, verdict)
+        except DATABASE_ERRORS as refusal:
+            if verdict.status == TaskResultStatus.SUCCESSFUL:
+                return self._store_some(task, verdicts.failed(refusal))
+            plain = verdicts.refused(verdict, refusal)
+        try:
+            return plain, self._store(task, plain)
+        except DATABASE_ERRORS as error:
+            raise VerdictRefused(
+                f"The database refuses every verdict on task {task.pk}."
+            ) from error
+
+
+def _call(result: TaskResult[Any, Any]) -> Any:
+    task = result.task
+    task_started.send(sender=type(task.get_backend()), task_result=result)
+    args = (TaskContext(task_result=result), *result.args) if task.takes_context else result.args
+    if iscoroutinefunction(task.func):
+        return run_coroutine(lambda: task.acall(*args, **result.kwargs))
+    return task.call(*args, **result.kwargs)

@@ -1,0 +1,1 @@
+"""An app that has chores of its own for the worker's parent, as an optional app would."""
