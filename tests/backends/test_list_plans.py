@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResult
 
-from tasks_api.backends.database.adapter import _select
+from tasks_api.backends.database.rows import select_row
 from tasks_api.worker.child.claims import TRANSITIONS
 from tasks_api.worker.child.transitions import ready_tasks
 from tests.http.test_lists import numbers, owners_client, page, row
@@ -135,7 +135,7 @@ def test_a_claim_is_read_by_the_tables_own_index(client: Client, statistics: str
 
 
 def test_a_task_is_read_by_its_key(client: Client) -> None:
-    sql, _ = _select._compiled
+    sql, _ = select_row._compiled
     key = DBTaskResult._meta.pk.get_db_prep_value(row(7).pk, connection)
 
     assert_reads_by(plan(sql, [key]), PRIMARY_KEY[connection.vendor])

@@ -1,9 +1,4 @@
-"""
-The adapter for django-tasks-db, and the only module of the HTTP side that imports it.
-
-It reads the columns of a row, never its `task_result`: that imports the task's module, and so fails
-on a task that was renamed or removed.
-"""
+"""The adapter for django-tasks-db: with `rows`, all of the HTTP side that imports it."""
 
 import logging
 from collections import defaultdict
@@ -22,7 +17,6 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 
 from tasks_api.backends.base import (
     Call,
-    Failure,
     Position,
     QueueFigures,
     Selection,
@@ -32,36 +26,16 @@ from tasks_api.backends.base import (
 from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
 from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
-from tasks_api.backends.database.prepared import SelectByKey
+from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, stored_task
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.faults import Fault
 from tasks_api.ids import new_task_id, next_id_belongs_to
-from tasks_api.timestamps import as_stored, aware
+from tasks_api.timestamps import as_stored
 
 logger = logging.getLogger("tasks_api.backends")
 
 MAX_QUEUE_NAME_LENGTH = DBTaskResult._meta.get_field("queue_name").max_length or 0
-
-_COLUMNS = (
-    "id",
-    "task_path",
-    "status",
-    "args_kwargs",
-    "queue_name",
-    "priority",
-    "run_after",
-    "backend_name",
-    "enqueued_at",
-    "started_at",
-    "finished_at",
-    "worker_ids",
-    "return_value",
-    "exception_class_path",
-    "traceback",
-)
-
-_select = SelectByKey(DBTaskResult, _COLUMNS)
 
 
 class DatabaseAdapter(Adapter):
@@ -143,19 +117,19 @@ class DatabaseAdapter(Adapter):
         row = ours.first()
         if cancelled and row is not None:
             _announce_finished(row)
-        return None if row is None else _stored({name: getattr(row, name) for name in _COLUMNS})
+        return None if row is None else stored_task({name: getattr(row, name) for name in COLUMNS})
 
     def get(self, identifier: str) -> StoredTask | None:
-        key = _key_of(identifier)
+        key = key_of(identifier)
         if key is None:
             return None
-        row = _select(key)
-        return None if row is None else _stored(row)
+        row = select_row(key)
+        return None if row is None else stored_task(row)
 
     def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
-        if keys := [key for key in map(_key_of, identifiers) if key]:
+        if keys := [key for key in map(key_of, identifiers) if key]:
             walk = Walk.of(DBTaskResult.objects.all(), keys)
-            yield from map(_stored, walk.load(*_COLUMNS))
+            yield from map(stored_task, walk.load(*COLUMNS))
 
     def walk(
         self, selection: Selection, start: Position | None, *, owner: int, limit: int
@@ -163,7 +137,7 @@ class DatabaseAdapter(Adapter):
         rows = DBTaskResult.objects.all()
         walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
         reached = None if walk.reached is None else str(walk.reached)
-        return Slice(map(_stored, walk.load(*_COLUMNS)), reached)
+        return Slice(map(stored_task, walk.load(*COLUMNS)), reached)
 
     def count_queues(self) -> list[QueueFigures]:
         rows = DBTaskResult.objects.using(self.database)
@@ -252,43 +226,3 @@ def _announce_finished(row: "DBTaskResult[..., Any]") -> None:
         task_finished.send(type(result.task.get_backend()), task_result=result)
     except Exception:
         logger.exception("The end of the cancelled task %s was not told to all receivers", row.pk)
-
-
-def _key_of(identifier: str) -> UUID | None:
-    try:
-        key = UUID(identifier)
-    except ValueError:
-        return None
-    # A task has one URL: no other spelling of its id.
-    return key if str(key) == identifier else None
-
-
-def _stored(column: dict[str, Any]) -> StoredTask:
-    status = column["status"]
-    errors = []
-    if status == TaskResultStatus.FAILED:
-        errors.append(
-            Failure(
-                exception_class_path=column["exception_class_path"], traceback=column["traceback"]
-            )
-        )
-    started_at = aware(column["started_at"])
-    return StoredTask(
-        id=str(column["id"]),
-        task_path=column["task_path"],
-        status=status,
-        args=column["args_kwargs"]["args"],
-        kwargs=column["args_kwargs"]["kwargs"],
-        queue_name=column["queue_name"],
-        priority=column["priority"],
-        run_after=None if column["run_after"] == get_date_max() else aware(column["run_after"]),
-        backend=column["backend_name"],
-        enqueued_at=aware(column["enqueued_at"]),
-        started_at=started_at,
-        # The row keeps one moment for both, as the backend's own result does.
-        last_attempted_at=started_at,
-        finished_at=aware(column["finished_at"]),
-        worker_ids=column["worker_ids"],
-        return_value=column["return_value"] if status == TaskResultStatus.SUCCESSFUL else None,
-        errors=errors,
-    )
