@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from tasks_api.arguments.binding import Argument, Binder, Further
 from tasks_api.arguments.call_json_schema import call_schema, example_call
-from tasks_api.arguments.core_schemas import NoJSONForm, core_schema_of, received
+from tasks_api.arguments.core_schemas import NoJSONForm, core_schema_of, received, runs_code
 from tasks_api.arguments.hint_json_schema import PublishedSchema, return_schema
 from tasks_api.arguments.signatures import Parameter, Signature, Variadic
 from tasks_api.arguments.strict_schema import strict_schema
@@ -84,9 +84,11 @@ def _binder(signature: Signature, warnings: list[str], *, takes_context: bool) -
     ) -> Further | None:
         if variadic is None:
             return None
-        schema = _schema(variadic.name, variadic.hint, warnings, is_unpacked=variadic.is_unpacked)
+        schema, copies = _schema(
+            variadic.name, variadic.hint, warnings, is_unpacked=variadic.is_unpacked
+        )
         is_unpacked = variadic.is_unpacked and schema is not _ANYTHING
-        values = ValueCheck(schema if is_unpacked else all_of(schema))
+        values = ValueCheck(schema if is_unpacked else all_of(schema), copies=copies)
         return Further(variadic.name, schema, values, is_unpacked)
 
     return Binder(
@@ -107,39 +109,45 @@ def _binder(signature: Signature, warnings: list[str], *, takes_context: bool) -
 def _argument(parameter: Parameter, position: int | None, warnings: list[str]) -> Argument:
     if parameter.name == "self":
         warnings.append("`self` takes a positional argument only: rename the parameter.")
-    schema = _schema(parameter.name, parameter.hint, warnings)
+    schema, copies = _schema(parameter.name, parameter.hint, warnings)
     return Argument(
         name=parameter.name,
         position=position,
         is_required=parameter.is_required,
         takes_keyword=parameter.takes_keyword,
         schema=schema,
-        value=ValueCheck(schema),
+        value=ValueCheck(schema, copies=copies),
     )
 
 
-def _schema(name: str, hint: Any, warnings: list[str], *, is_unpacked: bool = False) -> CoreSchema:
-    """Return a hint's strict schema; a hint that JSON has no form for takes any value."""
+def _schema(
+    name: str, hint: Any, warnings: list[str], *, is_unpacked: bool = False
+) -> tuple[CoreSchema, bool]:
+    """
+    Return a hint's strict schema, and whether it runs code of others.
+
+    A hint that JSON has no form for takes any value.
+    """
     if hint is None:
-        return _ANYTHING
+        return _ANYTHING, False
     shown = inspect.formatannotation(hint)
     try:
         core = core_schema_of(hint)
         kinds = dict.fromkeys(received(core))
         schema = strict_schema(core)
-        ValueCheck(schema)
+        ValueCheck(schema, copies=False)
         PublishedSchema().generate(schema)
     except Exception:  # noqa: BLE001, RUF100 -- no odd hint may break start-up
         warnings.append(
             f"The hint of `{name}`, {shown}, has no JSON form: any JSON value is let in."
         )
-        return _ANYTHING
+        return _ANYTHING, False
     if kinds and not is_unpacked:
         warnings.append(
             f"The hint of `{name}` is {shown}, but the function receives the JSON "
             f"{' and the '.join(kinds)} as it was sent."
         )
-    return schema
+    return schema, runs_code(core)
 
 
 def _return_value(hint: Any, warnings: list[str]) -> dict[str, Any] | None:

@@ -69,6 +69,12 @@ def _outermost(part: Any) -> Iterator[Node]:
                 yield from _outermost(each)
 
 
+def runs_code(node: Node) -> bool:
+    """Tell whether checking a value calls a function or a class that somebody else has written."""
+    is_called = "function" in node or node["type"] in {"model", "dataclass"}
+    return is_called or any(map(runs_code, children_of(node)))
+
+
 def received(node: Node) -> Iterator[str]:
     """
     Yield the kinds of JSON value that a function gets although its hint says otherwise.

@@ -1,5 +1,6 @@
 """The check of one JSON value against its hint."""
 
+import json
 from itertools import islice
 from typing import Any
 
@@ -10,13 +11,19 @@ from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 
 
 class ValueCheck:
-    """What a value must be like to agree with a hint."""
+    """
+    What a value must be like to agree with a hint.
 
-    __slots__ = ("_validate",)
+    With `copies`, a copy of it is checked: the hint runs somebody's own code, which may change what
+    it is given, and what is stored is what was sent.
+    """
 
-    def __init__(self, schema: CoreSchema) -> None:
+    __slots__ = ("_copies", "_validate")
+
+    def __init__(self, schema: CoreSchema, *, copies: bool) -> None:
         # Without the validators that classes carry: they know nothing of what was made strict.
         self._validate = SchemaValidator(schema, _use_prebuilt=False).validate_python
+        self._copies = copies
 
     def faults(self, value: Any, *at: str | int, first: int = 0) -> list[Fault]:
         """
@@ -26,7 +33,7 @@ class ValueCheck:
         """
         try:
             try:
-                self._validate(value)
+                self._validate(json.loads(json.dumps(value)) if self._copies else value)
             except ValidationError as error:
                 return list(islice(faults_of(error, value, at, first), MAX_FAULTS))
         except Exception:  # noqa: BLE001, RUF100 -- a validator of somebody's model may raise anything
