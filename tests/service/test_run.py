@@ -306,8 +306,7 @@ def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
         lines = refusal(f"--port={port}", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
 
     assert lines == [
-        f"Cannot listen on 127.0.0.1:{port}: Address already in use. "
-        "Another port can be chosen with PORT."
+        f"Cannot listen on 127.0.0.1:{port}: Address already in use. Set PORT to use another port."
     ]
 
 
