@@ -1,4 +1,4 @@
-"""The same service for an ASGI server: `gunicorn -c service/gunicorn.conf.py -k asgi service.asgi`."""
+"""The ASGI application: `gunicorn -c service/gunicorn.conf.py -k asgi service.asgi`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What gunicorn serves: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
+"""The WSGI application: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
 
 import os
 

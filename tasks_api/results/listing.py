@@ -41,7 +41,7 @@ def page_of(
     The tasks come from the first store that can list.
 
     Raises:
-        ListingNotSupported: 501, no store can.
+        ListingNotSupported: 501, no store can list its tasks.
 
     """
     adapter = next((adapter for adapter in adapters() if adapter.lists), None)
