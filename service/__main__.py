@@ -1,4 +1,4 @@
-"""Django's management with the service's settings: `python -m service migrate`, and `run`."""
+"""Django's management commands with the service's settings, such as `migrate`; and `run`."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ from service.misconfiguration import exit_on_misconfiguration
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command from the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
     with exit_on_misconfiguration():
         if sys.argv[1:2] == ["run"]:
-            from service.run import run  # noqa: PLC0415 -- the other commands do without
+            from service.run import run  # noqa: PLC0415 -- the other commands do not need it
 
             sys.exit(run(sys.argv[2:]))
-        # A pool is for the threads of a web process. Without one, an error says why there is no connection.
+        # Pools are for the threads of web processes. Without one, errors say why a connection failed.
         os.environ.setdefault("DATABASE_POOL_SIZE", "0")
         execute_from_command_line(["python -m service", *sys.argv[1:]])
 

@@ -1,4 +1,4 @@
-"""The same service for an ASGI server: `gunicorn -c service/gunicorn.conf.py -k asgi service.asgi`."""
+"""The ASGI application: `gunicorn -c service/gunicorn.conf.py -k asgi service.asgi`."""
 
 import os
 
@@ -9,5 +9,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 
 application = get_asgi_application()
 
-# The views, before the first request: that would wait for their import.
+# Import the views now, so that the first request does not wait for that.
 get_resolver().url_patterns  # noqa: B018

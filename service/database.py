@@ -1,4 +1,4 @@
-"""The database that `DATABASE_URL` names, and the secret key that a trial run keeps beside it."""
+"""The database of `DATABASE_URL`, and the secret key that `run` stores beside it."""
 
 import os
 import secrets
@@ -36,9 +36,7 @@ def database_settings(environment: Environment) -> dict[str, Any]:
     try:
         database: dict[str, Any] = environ.Env.db_url_config(url)
     except (ValueError, environ.ImproperlyConfigured) as error:
-        raise ImproperlyConfigured(
-            "DATABASE_URL is not a database URL that can be read."
-        ) from error
+        raise ImproperlyConfigured("DATABASE_URL is not a valid database URL.") from error
     if scheme == "sqlite":
         return _sqlite(database)
     return _postgresql(database, pool_size=environment.database_pool_size)
@@ -50,12 +48,12 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
             "DATABASE_URL must name a file, such as sqlite:///db.sqlite3: "
             "the web processes and the worker share it."
         )
-    # Relative to the working directory, as everybody reads sqlite:///db.sqlite3.
+    # Relative to the working directory, as users expect of sqlite:///db.sqlite3.
     database["NAME"] = str(Path(database["NAME"]).absolute())
     database["CONN_MAX_AGE"] = None
     database["OPTIONS"] = {
-        # A reader never waits for a writer, a writer waits instead of failing, and a transaction
-        # takes its lock when it begins: upgrading a read lock later could fail at once.
+        # Readers never wait for writers, writers wait instead of failing, and a transaction takes its
+        # lock when it begins: upgrading a read lock later could fail immediately.
         "init_command": "PRAGMA journal_mode=WAL",
         "timeout": 10,
         "transaction_mode": "IMMEDIATE",
@@ -64,7 +62,7 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
 
 
 def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
-    # An address that nobody answers at would hold a connection attempt for minutes, in seconds.
+    # In seconds: without it, an attempt to connect to an address that does not answer takes minutes.
     options = database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
     if pool_size:
         options["pool"] = {
@@ -72,8 +70,8 @@ def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
             "max_size": pool_size,
             # How long a request waits for a connection before it is answered 503, in seconds.
             "timeout": 3,
-            # Give up on a lost server soon, so that the next request tries anew instead of waiting
-            # for an attempt that backed off for minutes.
+            # Give up on a lost server soon, so that the next request tries again instead of waiting for
+            # an attempt that backed off for minutes.
             "reconnect_timeout": 3,
         }
     else:
@@ -82,14 +80,14 @@ def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
 
 
 def secret_key_file(database: dict[str, Any]) -> Path:
-    """Return where `python -m service run` keeps the secret key: beside the SQLite database."""
+    """Return where `run` stores the secret key: beside the SQLite database, or in the checkout."""
     is_sqlite = database["ENGINE"].endswith("sqlite3")
     return (Path(database["NAME"]).parent if is_sqlite else BASE_DIR) / ".secret_key"
 
 
 def secret_key(environment: Environment, database: dict[str, Any]) -> str:
     """
-    Return `SECRET_KEY`, else what the file holds.
+    Return `SECRET_KEY`, or the key in the file.
 
     Raises:
         ImproperlyConfigured: there is neither.
@@ -101,13 +99,13 @@ def secret_key(environment: Environment, database: dict[str, Any]) -> str:
         return secret_key_file(database).read_text().strip()
     except OSError:
         raise ImproperlyConfigured(
-            "SECRET_KEY is not set; `python -m service run` makes one for a trial."
+            "SECRET_KEY is not set; `python -m service run` generates one for local use."
         ) from None
 
 
 def make_secret_key_file(database: dict[str, Any]) -> None:
     """
-    Write a new key to the file, readable by its owner alone, unless there is one already.
+    Write a new key to the file, readable only by its owner, unless there is one already.
 
     Raises:
         ImproperlyConfigured: the file cannot be written.
@@ -120,7 +118,7 @@ def make_secret_key_file(database: dict[str, Any]) -> None:
         descriptor, draft = tempfile.mkstemp(prefix=".secret_key.", dir=path.parent)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50) + "\n")
-        # A link appears whole, and never replaces the key that another process made meanwhile.
+        # A link is atomic, and never replaces a key that another process has written meanwhile.
         with suppress(FileExistsError):
             path.hardlink_to(draft)
         Path(draft).unlink()

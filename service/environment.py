@@ -1,4 +1,4 @@
-"""The environment variables of the service: those of its own, and the keys of `TASKS_API`."""
+"""The environment variables of the service: its own, and those for the keys of `TASKS_API`."""
 
 import os
 import re
@@ -21,7 +21,7 @@ SWITCHES |= {"0": False, "off": False, "false": False, "no": False}
 
 
 class Environment(DeclaredSettings):
-    """The variables, as `read_environment` returns them; here are those that are no key of `TASKS_API`."""
+    """The service's own variables; `AllVariables` adds those for the keys of `TASKS_API`."""
 
     types: ClassVar[dict[str, str]] = {
         "array": "a list",
@@ -43,44 +43,44 @@ class Environment(DeclaredSettings):
         ge=0,
         le=1000,
         description=(
-            "how many connections to PostgreSQL each web process keeps at most; 0: one for each "
-            "thread, without a pool. Management commands use no pool unless it is set"
+            "the maximum number of connections to PostgreSQL of each web process; 0: one for each "
+            "thread, without a pool. Management commands use a pool only if this is set"
         ),
     )
     secret_key: str = Field(
         "",
         repr=False,
         description=(
-            "a long random value, the same in all processes. `python -m service run` makes one in "
-            "the file `.secret_key`, readable by its owner alone, beside the SQLite database or in "
+            "a long random value, the same in all processes. `python -m service run` generates one "
+            "in the file `.secret_key`, readable only by its owner, beside the SQLite database or in "
             "the checkout; the other commands read it there"
         ),
     )
     allowed_hosts: Strings = Field(
         ("localhost", "127.0.0.1", "[::1]"),
-        description="the values of `Host` that are answered; `/livez` and `/readyz` answer any",
+        description="the allowed values of `Host`; `/livez` and `/readyz` accept any",
     )
     cache_url: str = Field(
         "",
         repr=False,
         description=(
-            "the cache that counts requests for rates, such as `rediscache://host:6379/1` with the "
-            "package `redis`; without it, the memory of each web process, which does for one process"
+            "the cache for rate limit counters, such as `rediscache://host:6379/1` with the package "
+            "`redis`; without it, the memory of each web process, which is enough for one process"
         ),
     )
-    debug: bool = Field(False, description="Django's debug mode: not for production")
+    debug: bool = Field(False, description="Django's debug mode; not for production")
     log_format: Literal["console", "json"] = Field(
-        "console", description="lines to read, or one JSON object a line"
+        "console", description="lines for people, or one JSON object on each line"
     )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = Field("INFO", description="the least severe level that is logged")
     task_apps: Strings = Field(
-        (), description="further installed Django apps, whose `tasks` modules are loaded"
+        (), description="additional installed Django apps, whose `tasks` modules are loaded"
     )
     tasks_queues: Strings = Field(
         (),
-        description="queues besides `default`, `emails` and `reports`, which the sample tasks use",
+        description="queues in addition to `default`, `emails` and `reports` of the sample tasks",
     )
     tasks_backend: str = Field(
         "database",
@@ -103,7 +103,7 @@ class Environment(DeclaredSettings):
     web_concurrency: int = Field(2, ge=1, le=256, description="web processes")
     web_threads: int = Field(8, ge=2, le=256, description="threads in each web process")
 
-    # A key of TASKS_API by another name, since TASKS is a setting of Django's.
+    # A key of TASKS_API with another name, because TASKS is a setting of Django's.
     tasks_api_tasks: Strings = Field(
         ("service.tasks.*",), description=TasksApiSettings.model_fields["tasks"].description
     )
@@ -118,19 +118,19 @@ class Environment(DeclaredSettings):
     def expected(cls, schema: JsonSchema) -> str:
         match schema:
             case {"anyOf": [one, {"type": "null"}]}:
-                # What is not set is None.
+                # None is expressed by not setting the variable.
                 return cls.expected(one)
         return super().expected(schema)
 
 
-# Classes and functions of its own are what a Django project has; the service has keys.
+# For classes and functions of a Django project; the service uses only keys.
 KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of"}
 FIELDS_BY_KEY = {
     key: {"tasks": "tasks_api_tasks"}.get(key, key)
     for key in TasksApiSettings.model_fields
     if key not in KEYS_WITHOUT_VARIABLE
 }
-"""Which field of the environment holds a key of `TASKS_API`, both in lower case."""
+"""The field of the environment for each key of `TASKS_API`, both in lower case."""
 
 _SHARED: dict[str, Any] = {
     key: (TasksApiSettings.model_fields[key].annotation, TasksApiSettings.model_fields[key])
@@ -138,12 +138,12 @@ _SHARED: dict[str, Any] = {
     if field == key
 }
 AllVariables: type[Environment] = create_model("AllVariables", __base__=Environment, **_SHARED)
-"""The variables with those that are keys of `TASKS_API`."""
+"""All variables, including those for the keys of `TASKS_API`."""
 
 
 def read_environment(environment: Mapping[str, str] = os.environ) -> Environment:
     """
-    Read the variables: a typo is reported, not taken for the default.
+    Read the variables; a typo in a value is reported.
 
     Raises:
         ImproperlyConfigured: some have a wrong value; the message has a line for each.
@@ -158,7 +158,7 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> Environment
 
 
 def _value(text: str, schema: JsonSchema) -> Any:
-    """Read a text as its type, None where that is a blank; what is not of the type stays a text."""
+    """Convert a text to its type, a blank number or switch to None; leave an invalid text as it is."""
     match schema:
         case {"type": "array"}:
             return [entry.strip() for entry in text.split(",") if entry.strip()]

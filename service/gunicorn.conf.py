@@ -1,4 +1,4 @@
-"""How gunicorn serves: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
+"""gunicorn's configuration: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
 
 import os
 
@@ -15,23 +15,23 @@ worker_class = "service.gunicorn_worker.worker.ThreadWorker"
 workers = listening.processes
 threads = listening.threads
 
-# Longer than a request may wait for its task, in seconds.
+# In seconds: longer than a request may wait for its task.
 graceful_timeout = 35
-# A connection that rests occupies no thread. Longer than the 60 s after which proxies commonly let
-# go of theirs: a server that closes first makes a request fail now and then.
+# Idle connections occupy no thread. Longer than the 60 s after which proxies commonly close their
+# connections: if the server closes first, a request can fail.
 keepalive = 65
-# A page's URL with a hundred ids; gunicorn's own limit is half of what proxies let through.
+# For the URL of a page with a hundred ids; gunicorn's default is half of what proxies allow.
 limit_request_line = 8190
 
-# No header may say where the app is mounted, whoever sends it: the URLs in answers would follow.
+# No header may set the prefix of the app, because URLs in answers would contain it.
 forwarder_headers = ""
 
-# The heartbeat's file: on a disk, touching it can block a process.
+# The file for heartbeats: on a disk, updating it can block a process.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-# No socket in the home directory through which the server could be managed.
+# Do not create a control socket in the home directory.
 control_socket_disable = True
 
-# The path without the query, which may hold what has no place in a log.
+# The path without the query, which may contain data that must not be logged.
 access_log_format = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
 logconfig_dict = {
     **settings.LOGGING,

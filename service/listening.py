@@ -1,4 +1,4 @@
-"""Where the web processes listen, and how many there are."""
+"""Where the web processes listen, and their number."""
 
 import socket
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from service.environment import DEFAULT_HOST, read_environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """What gunicorn is told: an address, and threads in processes."""
+    """gunicorn's address, processes and threads."""
 
     host: str
     port: int
@@ -38,12 +38,12 @@ class Listening:
 
     @property
     def address(self) -> str:
-        """Host and port as in a URL (RFC 3986): an IPv6 address stands in brackets."""
+        """Host and port as in a URL (RFC 3986), with an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def refuse_a_taken_port(self) -> None:
+    def check_port_is_free(self) -> None:
         """
-        Try the address out, since gunicorn would try for five seconds and say less.
+        Try to bind the address, because gunicorn would retry for five seconds and say less.
 
         Raises:
             ImproperlyConfigured: nothing can listen there.
@@ -51,14 +51,14 @@ class Listening:
         """
         family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
-            # As gunicorn does: what a stopped server left in TIME_WAIT is no hindrance.
+            # Like gunicorn: connections of a stopped server in TIME_WAIT do not matter.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(address)
             except OSError as error:
                 raise ImproperlyConfigured(
                     f"Cannot listen on {self.address}: {error.strerror}. "
-                    "Another port can be chosen with PORT."
+                    "Set PORT to use another port."
                 ) from error
 
 

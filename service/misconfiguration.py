@@ -1,4 +1,4 @@
-"""Errors that whoever starts the service can correct: a message instead of a traceback."""
+"""Reports configuration errors with a message, without a traceback."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from django.db import OperationalError, ProgrammingError
 
 @contextmanager
 def exit_on_misconfiguration() -> Iterator[None]:
-    """Exit with status 1 and a message on standard error when a setting or the database is at fault."""
+    """Exit with status 1 and a message if a setting is wrong or the database cannot be used."""
     try:
         yield
     except (ImproperlyConfigured, OperationalError, ProgrammingError, ModuleNotFoundError) as error:

@@ -1,8 +1,8 @@
 """
-Pages for people, such as Django's admin, go through middlewares that the API's requests skip.
+Pages for people, such as Django's admin, use middlewares that the API's requests skip.
 
-The API has no sessions, cookies or messages, and a page's middlewares would slow each request down.
-In `MIDDLEWARE` they stand between `PagesMiddleware` and `end_of_pages`.
+The API has no sessions, cookies or messages, and the middlewares for pages would slow its requests
+down. In `MIDDLEWARE` they are between `PagesMiddleware` and `end_of_pages`.
 """
 
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 PREFIXES = ("/admin/",)
-"""How the paths of pages begin."""
+"""The prefixes of the paths of pages."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class PagesMiddleware:
-    """Leaves out the middlewares up to `end_of_pages`, unless a page is asked for."""
+    """Skips the middlewares up to `end_of_pages`, unless the request is for a page."""
 
     after_pages: ClassVar[GetResponse]
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_page = get_response
-        # Django builds middlewares from the last to the first: `end_of_pages` has set it.
+        # Django builds middlewares from last to first, so `end_of_pages` has set it.
         self._get_other = PagesMiddleware.after_pages
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -33,7 +33,7 @@ class PagesMiddleware:
 
 
 def end_of_pages(get_response: GetResponse) -> GetResponse:
-    """Mark where requests for pages and all others go on together."""
-    # Static, or Python would pass the class or its object as the first argument.
+    """Mark the end of the middlewares for pages."""
+    # Static: otherwise Python would pass the middleware object as the first argument.
     PagesMiddleware.after_pages = staticmethod(get_response)
     return get_response

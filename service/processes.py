@@ -1,4 +1,4 @@
-"""Processes that start and end together, with their output side by side."""
+"""Processes that start and end together, with merged output."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 GRACE_SECONDS = 5
-"""How long web and worker may take to finish what they do, once asked to stop."""
+"""How long web and worker may finish their work after they were asked to stop."""
 
 KILL_AFTER_SECONDS = 7
-"""When a process that was asked to stop is killed: all is over within 10 seconds."""
+"""When a process that was asked to stop is killed, so that everything ends within 10 seconds."""
 
 POLL_SECONDS = 0.1
 
@@ -22,13 +22,13 @@ Process = subprocess.Popen[bytes]
 
 def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> int:
     """
-    Run commands until SIGINT, SIGTERM or the end of one of them, then stop those that still run.
+    Run commands until SIGINT, SIGTERM or the end of one of them, then stop the others.
 
-    What they write, errors included, goes to standard output, each line with the command's name in
+    Their output, including errors, goes to standard output, each line with the command's name in
     front. If this process is killed, they are sent SIGTERM.
 
     Returns:
-        0 when a signal asked for the end and all stopped by themselves, else 1.
+        0 if a signal asked to stop and all stopped by themselves, otherwise 1.
 
     """
     signals: list[int] = []
@@ -42,16 +42,16 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
         os.write(process_ids, b"%d\n" % process.pid)
         outputs.append(threading.Thread(target=_copy_output, args=(name, process), daemon=True))
         outputs[-1].start()
-    # A copy ends before its process when nobody reads it any more, as in `make run | head`.
+    # Copying ends before the process if nobody reads the output any more, as in `make run | head`.
     while not (signals or _ended(processes)) and all(output.is_alive() for output in outputs):
         time.sleep(POLL_SECONDS)
     for name in (ended := _ended(processes)):
         _write("run", f"{name} has ended with status {processes[name].returncode}".encode())
     had_to_kill = _stop(processes)
     for output in outputs:
-        # Not for long: what a process has started may keep its output open.
+        # With a timeout: processes that a process has started may keep its output open.
         output.join(1)
-    # Before its input ends: others may have got the process ids by now.
+    # Before its input ends, because other processes may have the process ids by now.
     watcher.kill()
     watcher.wait()
     os.close(process_ids)
@@ -60,15 +60,15 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
 
 def _start_watcher() -> tuple[Process, int]:
     """
-    Start what stops the processes if this one is killed, and return where it takes their ids.
+    Start a watcher that stops the processes if this one is killed; return it and the pipe for their ids.
 
-    It reads a pipe up to its end, which comes when this process ends in whatever way.
+    It reads the pipe to its end, which comes when this process ends for any reason.
     """
     read_end, write_end = os.pipe()
     watcher = subprocess.Popen(
         ["/bin/sh", "-c", "kill $(cat)"],
         stdin=read_end,
-        # Where it would complain about processes that have ended already.
+        # `kill` would complain about processes that have already ended.
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -83,7 +83,7 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        # Ctrl-C reaches this process alone, which then asks each of the others once.
+        # Ctrl-C reaches only this process, which then sends each of the others one signal.
         start_new_session=True,
     )
 
@@ -95,7 +95,7 @@ def _copy_output(name: str, process: Process) -> None:
 
 
 def _write(name: str, line: bytes) -> None:
-    # In one piece, so that lines of several threads do not mix.
+    # In one write, so that lines of several threads do not mix.
     sys.stdout.buffer.write(b"%-6b | %b\n" % (name.encode(), line.rstrip(b"\n")))
     sys.stdout.buffer.flush()
 
@@ -105,7 +105,7 @@ def _ended(processes: Mapping[str, Process]) -> list[str]:
 
 
 def _stop(processes: Mapping[str, Process]) -> bool:
-    """Ask all to stop, and kill those that do not in time; return whether there were any."""
+    """Ask all to stop, and kill those that do not stop in time; return whether any were killed."""
     for process in processes.values():
         process.terminate()
     kill_at = time.monotonic() + KILL_AFTER_SECONDS

@@ -1,4 +1,4 @@
-"""`python -m service run`: everything that a trial takes, with one command and no setting."""
+"""`python -m service run`: try the service with one command and no settings."""
 
 import argparse
 import json
@@ -35,8 +35,8 @@ def run(arguments: list[str]) -> int:
     Migrate, start the web and a worker, and stop both on Ctrl-C or SIGTERM within 10 seconds.
 
     Returns:
-        the exit status: 0 when it was asked to stop and both stopped by themselves, 1 when one of
-        them died unasked or had to be killed.
+        the exit status: 0 if it was asked to stop and both stopped by themselves, 1 if one of them
+        ended before or had to be killed.
 
     Raises:
         ImproperlyConfigured: it cannot start with these settings.
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
     """
     _take_options(arguments)
     listening = Listening.from_environment()
-    listening.refuse_a_taken_port()
+    listening.check_port_is_free()
     variables = read_environment()
     if not variables.secret_key:
         make_secret_key_file(database_settings(variables))
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _take_options(arguments: list[str]) -> None:
-    """Put the options where the settings come from: the web processes read them there too."""
+    """Set the options as environment variables, which the web processes read too."""
     parser = argparse.ArgumentParser(
         "python -m service run", description="Migrate, then start the web and a worker."
     )
@@ -69,8 +69,8 @@ def _take_options(arguments: list[str]) -> None:
 
 
 def _set_up() -> None:
-    """Check the project and bring the database up to date."""
-    # Here alone, not in the processes: without a pool the error says why there is no connection.
+    """Check the project and migrate the database."""
+    # Only here, not in the processes: without a pool, the error says why the connection failed.
     os.environ["DATABASE_POOL_SIZE"] = "0"
     django.setup()
     if errors := [message for message in checks.run_checks() if message.is_serious()]:
@@ -79,7 +79,7 @@ def _set_up() -> None:
 
 
 def _serve(listening: Listening, environment: dict[str, str]) -> int:
-    # The curl line names this host, whatever else is allowed.
+    # The printed curl command uses this host.
     hosts = [*settings.ALLOWED_HOSTS, listening.address.removesuffix(f":{listening.port}")]
     environment["ALLOWED_HOSTS"] = ",".join(hosts)
     key = _issue_demo_key()
@@ -102,8 +102,8 @@ def _serve(listening: Listening, environment: dict[str, str]) -> int:
 
 
 def _issue_demo_key() -> str:
-    """Give the demo client a fresh key and revoke those that it had."""
-    from tasks_api.clients import keys  # noqa: PLC0415 -- it needs the settings
+    """Create a new key for the demo client and revoke its old keys."""
+    from tasks_api.clients import keys  # noqa: PLC0415 -- needs the settings
     from tasks_api.models import Client  # noqa: PLC0415
 
     client, _ = Client.objects.get_or_create(name=DEMO_CLIENT)
@@ -113,7 +113,7 @@ def _issue_demo_key() -> str:
 
 
 def _tasks_wait_for_a_worker() -> bool:
-    from django_tasks_db import DatabaseBackend  # noqa: PLC0415 -- it needs the settings
+    from django_tasks_db import DatabaseBackend  # noqa: PLC0415 -- needs the settings
 
     return isinstance(task_backends[DEFAULT_TASK_BACKEND_ALIAS], DatabaseBackend)
 
@@ -140,7 +140,7 @@ def _announcement(url: str, key: str, *, readable: bool) -> str:
     enqueue = shlex.join([*curl, f"{url}/tasks/", *header, "-d", json.dumps(call)])
     lines = [
         "",
-        f"Ready, with documentation at {url}/docs/. The key is good for {DEMO_KEY_HOURS} hours.",
+        f"Ready, with documentation at {url}/docs/. The key is valid for {DEMO_KEY_HOURS} hours.",
         "Enqueue a task:",
         "",
         enqueue,
@@ -148,5 +148,10 @@ def _announcement(url: str, key: str, *, readable: bool) -> str:
     ]
     if readable:
         read = f"""{shlex.join(curl)} "$({enqueue} | grep -o 'http[^"]*'; sleep 1)\""""
-        lines += ['Its result is under the "url" of the answer. Both at once:', "", read, ""]
+        lines += [
+            'Its result is at the "url" of the answer. Or enqueue and read in one command:',
+            "",
+            read,
+            "",
+        ]
     return "\n".join([*lines, ""])

@@ -12,7 +12,7 @@ from service.environment import BACKENDS, read_environment
 
 environment = read_environment()
 
-# What the service runs with.
+# The database and Django's basic settings.
 
 database = database_settings(environment)
 DATABASES = {"default": database}
@@ -22,7 +22,7 @@ SECRET_KEY = secret_key(environment, database)
 DEBUG = environment.debug
 ALLOWED_HOSTS = environment.allowed_hosts
 
-# The apps: what brings tasks, what runs them, what serves them.
+# The apps, middlewares and pages.
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "tasks_api.http.middleware.RequestIDMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # From here on for pages such as the admin's: the API passes these by.
+    # From here on only for pages, such as the admin; the API's requests skip these.
     "service.pages.PagesMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -53,7 +53,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "service.pages.end_of_pages",
 ]
-# Pages load scripts and styles of the service alone, and no other site may show them in a frame.
+# Pages load only the service's own scripts and styles, and other sites may not show them in frames.
 SECURE_CSP = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -80,12 +80,12 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-# Swagger UI is served from the installed package: there is no step that collects files.
+# Swagger UI is served from the installed package, without `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-# E-mail is written to the console. Django 6.1 took a new setting and warns of the old one.
+# E-mail is written to the console. Django 6.1 has a new setting, and warns about the old one.
 CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
 if django.VERSION >= (6, 1):
     MAILERS = {"default": {"BACKEND": CONSOLE_MAIL}}
@@ -104,7 +104,7 @@ TASKS = {
 TASKS_API = environment.tasks_api
 PUBLIC_URL: str = TASKS_API["PUBLIC_URL"]
 
-# Where rates are counted: one place for all web processes, or they cannot be exact.
+# The cache for rate limits; they are exact only if all web processes share it.
 
 try:
     CACHES = {"default": environ.Env.cache_url_config(environment.cache_url or "locmemcache://")}
@@ -113,13 +113,13 @@ except (ValueError, environ.ImproperlyConfigured) as error:
         "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
     ) from error
 if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
-    # By default it forgets all but a few hundred entries, and with them counts of other clients.
+    # By default it keeps only a few hundred entries, and would lose counts of clients.
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 1_000_000}
 if environment.web_concurrency == 1:
     # One process can count in its own memory.
     SILENCED_SYSTEM_CHECKS = ["tasks_api.W004"]
 
-# The admin's sessions, over TLS where the public URL says that there is TLS.
+# The admin's sessions; cookies only over TLS if the public URL has https.
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = (
@@ -160,7 +160,7 @@ LOGGING: dict[str, Any] = {
     # Django's own handlers for these would write each line twice.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # The access log tells of refused requests.
+        # Refused requests are in the access log.
         "django.request": {"level": "ERROR"},
     },
 }

@@ -1,4 +1,4 @@
-"""The page `docs/settings.md`, written from the declarations: `make docs`."""
+"""Writes the page `docs/settings.md` from the declared settings: `make docs`."""
 
 import sys
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ PAGE = """\
 
 The app `tasks_api` is configured by Django's setting `TASKS_API`, a dict; the service by environment
 variables. Each setting is checked when a process starts: a wrong value is reported in one line that says
-what would be right, and the process ends with status 1.
+what is allowed, and the process ends with status 1.
 
 ## Keys of `TASKS_API` and their variables
 
@@ -23,11 +23,11 @@ A Django project sets the keys; the service sets them from the variables.
 
 {keys}
 
-[Running workers](workers.md#what-is-removed-and-when) tells what `RETENTION_DAYS` removes and when,
+[Running workers](workers.md#what-is-removed-and-when) explains what `RETENTION_DAYS` removes and when,
 [Clients and keys](clients.md) what `AUTHENTICATION_CLASSES` and `CLIENT_OF` are for. `python -m service run` sets
 `PUBLIC_CATALOGUE` to `on` unless it is set.
 
-## Further variables of the service
+## Other variables of the service
 
 {variables}
 
@@ -36,9 +36,9 @@ from the environment, such as `FORWARDED_ALLOW_IPS` and `GUNICORN_CMD_ARGS`, wor
 
 ## How variables are written
 
-The entries of a list are separated by commas. `on` and `off` may be spelled `true` and `false`, `1` and `0`, `yes` and
-`no`; in `TASKS_API` they are `True` and `False`. A whole number, and what is on or off, has its default where the
-variable is empty; an empty list has no entries.
+The entries of a list are separated by commas. `on` and `off` can also be written `true` and `false`, `1` and `0`,
+`yes` and `no`; in `TASKS_API` they are `True` and `False`. An empty variable means the default for a whole number and
+for `on` or `off`; for a list it means no entries.
 """
 
 

@@ -1,4 +1,4 @@
-"""The sample tasks, to try the service out with; a team's own come through `TASK_APPS`."""
+"""Sample tasks to try the service with; `TASK_APPS` adds a team's own tasks."""
 
 import time
 
@@ -15,7 +15,7 @@ def say_hello(name: str) -> str:
 
 @task(queue_name="emails", priority=2)
 def send_welcome_email(user_id: int) -> None:
-    """Welcome a user by e-mail; fails when there is no such user."""
+    """Welcome a user by e-mail; fails if there is no such user."""
     user = get_user_model().objects.get(pk=user_id)
     send_mail(
         subject="Welcome!",
@@ -45,12 +45,12 @@ def add(a: int, b: int = 0, *rest: int) -> int:
 
 @task
 def sleep(seconds: float) -> float:
-    """Take a while: sleep, then return how many seconds that was."""
+    """Sleep, then return the number of seconds."""
     time.sleep(seconds)
     return seconds
 
 
 @task
 def fail(message: str) -> None:
-    """Fail with a message, to see what a failure looks like."""
+    """Fail with a message, to show what a failure looks like."""
     raise RuntimeError(message)

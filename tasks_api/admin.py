@@ -1,4 +1,4 @@
-"""Clients and keys in Django's admin; a key is shown once, by the answer that creates it."""
+"""Clients and keys in Django's admin; a new key is shown only once, by the page after its creation."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tasks_api.models import Client, ClientKey, scope_choices
 
 
 class Lines(forms.CharField):
-    """A list of strings, one a line."""
+    """A list of strings, one on each line."""
 
     widget = forms.Textarea(attrs={"rows": 4})
 
@@ -26,14 +26,14 @@ class Lines(forms.CharField):
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Scopes to tick, and task patterns one a line."""
+    """Scopes as checkboxes, and task patterns as lines."""
 
     scopes = forms.MultipleChoiceField(
         choices=scope_choices, widget=forms.CheckboxSelectMultiple, required=False
     )
     task_patterns = Lines(
         required=False,
-        help_text="Which of the exposed task types it may enqueue, one pattern a line: shop.tasks.*",
+        help_text="Which of the exposed task types it may enqueue, one pattern on each line: shop.tasks.*",
     )
 
     class Meta:
@@ -43,7 +43,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Client)
 class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Clients are created and changed here, and never deleted."""
+    """Clients can be created and changed here, but not deleted."""
 
     form = ClientForm
     list_display = ("name", "scopes", "task_patterns", "rate", "created_at")
@@ -56,7 +56,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ClientKey)
 class ClientKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Keys are issued and revoked here; neither they nor their digests can be read again."""
+    """Keys can be issued and revoked here; neither keys nor digests can be read later."""
 
     list_display = ("key_id", "client", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = ("client",)
@@ -75,10 +75,10 @@ class ClientKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: ClientKey, form: Any, change: bool) -> None:
         if not change:
-            key = key_format.draw()
+            key = key_format.generate()
             obj.key_id, obj.digest = key.key_id, key.digest
             super().save_model(request, obj, form, change)
-            # For the answer to this request alone: no message or session may hold it.
+            # Only for the answer to this request: messages and sessions must not contain it.
             request.new_key = key  # type: ignore[attr-defined]
 
     def response_add(

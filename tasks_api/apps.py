@@ -3,7 +3,7 @@ from django.db.models.signals import post_migrate
 
 
 class TasksApiConfig(AppConfig):
-    """Collects the tasks of every installed app at start-up, registers checks and what follows `migrate`."""
+    """Registers checks and receivers at start-up, and collects the tasks of all installed apps."""
 
     name = "tasks_api"
     verbose_name = "Tasks API"
@@ -17,9 +17,9 @@ class TasksApiConfig(AppConfig):
         from tasks_api.worker.parent.chores import register_chore  # noqa: PLC0415
         from tasks_api.worker.parent.pruning import PRUNE  # noqa: PLC0415
 
-        # Wrong settings stop the process here, not its first request.
+        # Wrong settings stop the process at its start, not at its first request.
         tasks_api_settings()
         registry.discover()
         register_chore(PRUNE)
-        # Sent for each app once all migrations are done: those of every other app as well.
+        # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)

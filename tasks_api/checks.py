@@ -1,4 +1,4 @@
-"""System checks: what is wrong with the set-up is said at start-up, with a hint."""
+"""System checks: problems with the configuration are reported at start-up, with a hint."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -22,14 +22,14 @@ from tasks_api.models import Client
 
 @register
 def check_task_types(**_: Any) -> list[CheckMessage]:
-    """Report an empty registry and signatures that are hard to serve."""
+    """Report an empty registry, and signatures that cannot be served or checked."""
     return list(_task_type_messages())
 
 
 def _task_type_messages() -> Iterator[CheckMessage]:
     if not registry.task_types:
         yield Warning(
-            "No task is exposed: every request to enqueue one is refused.",
+            "No task is exposed: every enqueue request will be refused.",
             hint="Set TASKS_API['TASKS'] to patterns of module paths, such as ['shop.tasks.*'].",
             id="tasks_api.W001",
         )
@@ -50,20 +50,20 @@ def _task_type_messages() -> Iterator[CheckMessage]:
 
 @register
 def check_backends(**_: Any) -> list[CheckMessage]:
-    """Report backends that are not set up as this app needs them."""
+    """Report backends that are not configured as this app needs them."""
     messages: list[CheckMessage] = []
     for alias in settings.TASKS:
         try:
             messages += adapter_for(alias).check()
         except InvalidTaskBackend:
-            # Django's own checks and messages say what is wrong with it.
+            # Django's own checks report this.
             continue
     return messages
 
 
 @register
 def check_authentication(**_: Any) -> list[CheckMessage]:
-    """Report an app that nobody can be authenticated for, or whose callers map to no client."""
+    """Report missing authentication, and authenticated requests that map to no client."""
     try:
         classes = authentication_classes()
     except ImportError as error:
@@ -77,7 +77,7 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
     if not classes:
         return [
             Error(
-                "The app is mounted without authentication.",
+                "TASKS_API['AUTHENTICATION_CLASSES'] is empty: every request will be refused.",
                 hint="Name at least one class in TASKS_API['AUTHENTICATION_CLASSES'].",
                 id="tasks_api.E005",
             )
@@ -86,8 +86,8 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
     if others and not tasks_api_settings().client_of:
         return [
             Error(
-                f"Nothing says which client a request is from that {others[0]} authenticates.",
-                hint="Set TASKS_API['CLIENT_OF'] to the path of a function of the request.",
+                f"No setting maps requests that {others[0]} authenticates to a client.",
+                hint="Set TASKS_API['CLIENT_OF'] to the dotted path of a function of the request.",
                 id="tasks_api.E006",
             )
         ]
@@ -96,7 +96,7 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_rates(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Report a cache that cannot count exactly, where any client has a rate."""
+    """Report a cache that cannot count exactly, if any client has a rate limit."""
     alias = router.db_for_read(Client)
     if alias not in (databases or ()):
         return []
@@ -108,22 +108,22 @@ def check_rates(databases: Collection[str] | None = None, **_: Any) -> list[Chec
 
 
 def messages_on_rates() -> list[CheckMessage]:
-    """Say what keeps Django's default cache from counting the requests of clients exactly."""
+    """Return why Django's default cache cannot count the requests of clients exactly."""
     cache = caches[DEFAULT_CACHE_ALIAS]
     hint = "Set CACHES['default'] to Redis or Memcached, which all web processes share."
     if isinstance(cache, LocMemCache):
         return [
             Warning(
-                "Rates are counted in the memory of each web process by itself: with several, a "
-                "client may send several times what its rate allows.",
-                hint=f"{hint} With one process, silence this.",
+                "Rate limits are counted separately in the memory of each web process: with several "
+                "processes, a client can exceed its limit several times.",
+                hint=f"{hint} If there is only one web process, silence this check.",
                 id="tasks_api.W004",
             )
         ]
     if isinstance(cache, DatabaseCache | FileBasedCache | DummyCache):
         return [
             Warning(
-                "Rates cannot be counted exactly: this cache does not increment atomically.",
+                "Rate limits are not exact: this cache does not increment atomically.",
                 hint=hint,
                 id="tasks_api.W005",
             )

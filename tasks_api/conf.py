@@ -1,4 +1,4 @@
-"""The setting `TASKS_API`: what its keys are, and what is in force."""
+"""The setting `TASKS_API`: its keys, and their current values."""
 
 from collections.abc import Callable
 from functools import cache
@@ -24,16 +24,16 @@ def _http_url(text: str) -> str:
 
 
 class TasksApiSettings(DeclaredSettings):
-    """The keys of `TASKS_API`; the service has an environment variable for nearly each of them."""
+    """The keys of `TASKS_API`; the service has environment variables for most of them."""
 
     tasks: Strings = Field(
-        (), description="fnmatch patterns of the task types that are exposed, e.g. `shop.tasks.*`"
+        (), description="fnmatch patterns of the exposed task types, such as `shop.tasks.*`"
     )
     public_url: Annotated[str, AfterValidator(_http_url)] = Field(
         "",
         description=(
-            "what the URLs in answers begin with, with a path where a proxy strips one; without it, "
-            "the request's own scheme and host"
+            "the base of URLs in answers, including the prefix if a proxy strips one; without it, "
+            "the request's scheme and host"
         ),
         json_schema_extra={"expected": "a URL, such as https://tasks.example.org"},
     )
@@ -42,13 +42,13 @@ class TasksApiSettings(DeclaredSettings):
     )
     authentication_classes: Strings = Field(
         ("tasks_api.http.access.authentication.KeyAuthentication",),
-        description="dotted paths of the classes of Django REST framework that tell who calls",
+        description="dotted paths of authentication classes of Django REST framework",
     )
     client_of: str = Field(
         "",
         description=(
-            "dotted path of a function that maps a request without a key, which other classes have "
-            "authenticated, to a `Client` or None"
+            "dotted path of a function that maps a request without a key, authenticated by another "
+            "class, to a `Client` or None"
         ),
     )
     remember_keys_seconds: int = Field(
@@ -56,39 +56,39 @@ class TasksApiSettings(DeclaredSettings):
         ge=0,
         le=3600,
         description=(
-            "for how long a process believes a key that it has checked, and so how long a "
-            "revocation takes; 0: each request asks the database"
+            "how many seconds a process caches a checked key, and so how long a revocation can "
+            "take; 0: no cache"
         ),
     )
     max_body_bytes: int = Field(
-        1024 * 1024, ge=1024, le=MAX_BYTES, description="how large a request body may be"
+        1024 * 1024, ge=1024, le=MAX_BYTES, description="the maximum size of a request body"
     )
     max_depth: int = Field(
-        32, ge=2, le=200, description="how deeply the arrays and objects of a body may nest"
+        32, ge=2, le=200, description="the maximum depth of arrays and objects in a body"
     )
     tracebacks: Literal["owner", "admin", "none"] = Field(
         "owner",
         description=(
-            "who is shown the traceback of a failed task: its owner and admins, admins alone, nobody"
+            "who can read the traceback of a failed task: its owner and admins, only admins, nobody"
         ),
     )
     max_result_bytes: int = Field(
         1024 * 1024,
         ge=1024,
         le=MAX_BYTES,
-        description="the largest return value, as JSON, that a worker stores; over it the task fails",
+        description="the maximum size of a return value, as JSON; with a larger one the task fails",
     )
     lost_after_seconds: int = Field(
         30,
         ge=1,
         le=86_400,
-        description="after how long without a heartbeat a worker counts as lost",
+        description="after how many seconds without a heartbeat a worker is considered lost",
     )
     requeue_when_lost: Strings = Field(
         (),
         description=(
-            "fnmatch patterns of the task types that are safe to run twice: lost with its worker, "
-            "such a task is put back once"
+            "fnmatch patterns of the task types that are safe to run twice: such a task that is "
+            "lost with its worker is requeued once"
         ),
     )
     retention_days: int = Field(
@@ -96,22 +96,21 @@ class TasksApiSettings(DeclaredSettings):
         ge=0,
         le=MAX_RETENTION_DAYS,
         description=(
-            "after how many days workers and `prune` remove a finished task, whoever enqueued it; "
-            "0: never"
+            "after how many days workers and `prune` remove a finished task of any owner; 0: never"
         ),
     )
     retention_days_failed: int | None = Field(
         None,
         ge=0,
         le=MAX_RETENTION_DAYS,
-        description="the same for tasks that failed; without it, as long as the others",
+        description="the same for failed tasks; without it, `RETENTION_DAYS`",
     )
 
 
 @cache
 def tasks_api_settings() -> TasksApiSettings:
     """
-    Return the settings in force.
+    Return the current settings.
 
     Raises:
         ImproperlyConfigured: a key is unknown or has a wrong value; the message says which.
@@ -128,10 +127,10 @@ _resets: list[Callable[[], object]] = []
 
 def reset_when_settings_change[Reset: Callable[[], object]](reset: Reset) -> Reset:
     """
-    Have a function called whenever a setting changes, as `override_settings` does in tests.
+    Call a function whenever a setting changes, for example by `override_settings` in tests.
 
-    For whatever was computed from settings and is kept: `reset` lets go of it. It is called for
-    every setting, since what depends on a few today may depend on another tomorrow.
+    `reset` discards values that were computed from settings. It is called for every setting, so that
+    it need not list the settings that it depends on.
     """
     _resets.append(reset)
     return reset

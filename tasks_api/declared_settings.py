@@ -1,4 +1,4 @@
-"""How settings are declared: each is a field, with its type, range, default and help."""
+"""Declared settings: each is a field with its type, range, default and description."""
 
 from collections.abc import Mapping
 from reprlib import repr as shortened
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 type JsonSchema = dict[str, Any]
 
 Strings = Annotated[tuple[str, ...], Strict(False)]
-"""What a list of strings becomes."""
+"""A list of strings, stored as a tuple."""
 
 
 class DeclaredSettings(BaseModel):
     """
-    Settings in upper case, as fields in lower case.
+    Settings with names in upper case, as fields in lower case.
 
-    A field whose rule its type does not say has a `json_schema_extra` with the words for it, under
+    If a field's type does not say which values are allowed, `json_schema_extra` does, under
     `expected`.
     """
 
@@ -37,11 +37,11 @@ class DeclaredSettings(BaseModel):
     @classmethod
     def checked(cls, given: Mapping[str, Any], *, within: str = "") -> Self:
         """
-        Check settings by their names.
+        Check settings.
 
         Args:
-            given: values by names.
-            within: the dict that they stand in, e.g. `TASKS_API`, as messages call it.
+            given: values by name.
+            within: the name of the dict that contains them, such as `TASKS_API`, for messages.
 
         Raises:
             ImproperlyConfigured: some are unknown or have a wrong value; the message has a line for
@@ -51,7 +51,7 @@ class DeclaredSettings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            # A list is at fault once, however many of its entries are.
+            # Report a list only once, however many of its entries are wrong.
             names = dict.fromkeys(fault["loc"][0] for fault in error.errors())
         schemas = cls.schemas()
         lines = []
@@ -61,7 +61,7 @@ class DeclaredSettings(BaseModel):
                 value = shortened(given[str(name)])
                 lines.append(f"{called} must be {cls.expected(schemas[str(name)])}, not {value}.")
             else:
-                lines.append(f"{within} has no setting {name!r}; there are: {', '.join(schemas)}.")
+                lines.append(f"{within} has no setting {name!r}; allowed: {', '.join(schemas)}.")
         raise ImproperlyConfigured("\n".join(lines))
 
     @classmethod
@@ -72,7 +72,7 @@ class DeclaredSettings(BaseModel):
 
     @classmethod
     def expected(cls, schema: JsonSchema) -> str:
-        """Say which values a setting takes, e.g. `a whole number, 2 to 200`."""
+        """Return which values a setting allows, for example `a whole number, 2 to 200`."""
         match schema:
             case {"expected": str(words)}:
                 return words

@@ -1,4 +1,4 @@
-"""What ends a task from outside its function; the class docstring is the default message."""
+"""The reasons why a task was ended from outside its function; a docstring is the default message."""
 
 import inspect
 
@@ -11,7 +11,7 @@ class TaskEnded(Exception):
 
     @classmethod
     def class_path(cls) -> str:
-        """Return what `exception_class_path` says of a task that was ended so."""
+        """Return the `exception_class_path` of a task that was ended for this reason."""
         return f"{cls.__module__}.{cls.__qualname__}"
 
 

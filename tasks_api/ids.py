@@ -1,12 +1,13 @@
 """
-Task ids that know their owner and sort by time.
+Task ids that contain the task's owner and sort by time.
 
 An id is a UUID of version 8 (RFC 9562): 32 bits of client number, 48 bits of Unix time in
-milliseconds, 42 random bits, around the version and the variant. One client's tasks therefore lie
-together in the primary key, in the order of enqueueing, and who owns a task is read from its id
-without a query.
+milliseconds, 42 random bits, around the version and the variant. So one client's tasks are adjacent
+in the primary key, in the order of enqueueing, and the owner of a task is read from its id without a
+query.
 
-This module imports nothing of ours: a task backend loads it while `@task` runs, before the apps are.
+This module imports no other of ours: a task backend loads it while `@task` runs, before the apps are
+loaded.
 """
 
 import secrets
@@ -25,26 +26,26 @@ _VERSION = 8
 _VARIANT = 0b10
 
 _next_owner: ContextVar[int | None] = ContextVar("tasks_api_next_owner", default=None)
-_usual_owner: ContextVar[int] = ContextVar("tasks_api_usual_owner", default=PROJECT)
+_default_owner: ContextVar[int] = ContextVar("tasks_api_default_owner", default=PROJECT)
 
 
 def new_task_id() -> UUID:
     """
-    Draw an id for the owner that `next_id_belongs_to()` named, else for the usual one.
+    Generate an id for the owner given to `next_id_belongs_to()`, otherwise for the default owner.
 
-    The first id that is drawn uses that owner up: what a receiver of `task_enqueued`, or a task that
-    runs at once, enqueues on its own is not the client's.
+    Only the first id is for that owner: tasks that a receiver of `task_enqueued`, or a task that runs
+    immediately, enqueues are not the client's.
     """
     owner = _next_owner.get()
     if owner is None:
-        owner = _usual_owner.get()
+        owner = _default_owner.get()
     else:
         _next_owner.set(None)
     return task_id(owner, time.time_ns() // 1_000_000, secrets.randbits(_RANDOM_BITS))
 
 
 def task_id(owner: int, milliseconds: int, random: int) -> UUID:
-    """Put an id together; `random=0` gives the lowest id of that owner and millisecond."""
+    """Build an id; `random=0` gives the lowest id of that owner and millisecond."""
     high_time, low_time = divmod(milliseconds, 1 << _LOW_TIME_BITS)
     top_time, middle_time = divmod(high_time, 1 << 12)
     return UUID(
@@ -59,7 +60,7 @@ def task_id(owner: int, milliseconds: int, random: int) -> UUID:
 
 
 def owner_of(identifier: UUID) -> int:
-    """Read the owner's number; an id of any other version was drawn by the project's own code."""
+    """Read the owner's number; ids of other versions belong to the project's own code."""
     if identifier.version != _VERSION:
         return PROJECT
     return identifier.int >> 96
@@ -67,7 +68,7 @@ def owner_of(identifier: UUID) -> int:
 
 @contextmanager
 def next_id_belongs_to(owner: int) -> Iterator[None]:
-    """Give the next id that is drawn in this context to a client."""
+    """Make a client the owner of the next id that is generated in this context."""
     token = _next_owner.set(owner)
     try:
         yield
@@ -77,14 +78,14 @@ def next_id_belongs_to(owner: int) -> Iterator[None]:
 
 @contextmanager
 def ids_belong_to(owner: int) -> Iterator[None]:
-    """Give every id that is drawn in this context to a client."""
-    token = _usual_owner.set(owner)
+    """Make a client the owner of all ids that are generated in this context."""
+    token = _default_owner.set(owner)
     try:
         yield
     finally:
-        _usual_owner.reset(token)
+        _default_owner.reset(token)
 
 
-def usual_owner() -> int:
-    """Return whose the tasks are that this context enqueues: the project's unless it said so."""
-    return _usual_owner.get()
+def default_owner() -> int:
+    """Return the owner of tasks enqueued in this context; the project by default."""
+    return _default_owner.get()

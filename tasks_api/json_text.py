@@ -1,40 +1,40 @@
-"""JSON text of whatever a task may have returned or a store may hold."""
+"""JSON text of any value that a task returned or a store contains."""
 
 import json
 import math
 import sys
 from typing import Any
 
-# Python spells no longer integers; any that has this many bits is short enough.
+# Python does not convert longer integers to text; integers of this many bits are short enough.
 _MAX_INTEGER_BITS = int(sys.int_info.default_max_str_digits * math.log2(10))
 
 
 def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
-    """Spell a value as compact JSON; numbers that JSON or Python cannot spell become null."""
+    """Encode a value as compact JSON; numbers that JSON or Python cannot represent become null."""
     try:
         return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        return json.dumps(_spellable(value), ensure_ascii=ensure_ascii, separators=(",", ":"))
+        return json.dumps(_encodable(value), ensure_ascii=ensure_ascii, separators=(",", ":"))
 
 
 def json_bytes(value: Any) -> bytes:
-    """Spell a value as compact JSON in UTF-8."""
+    """Encode a value as compact JSON in UTF-8."""
     try:
         return json_text(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        # A lone surrogate that the project's own code stored can be spelled as an escape.
+        # A lone surrogate that the project's own code stored can be written as an escape.
         return json_text(value).encode()
 
 
-def _spellable(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     match value:
         case float() if not math.isfinite(value):
             return None
         case int() if value.bit_length() > _MAX_INTEGER_BITS:
             return None
         case dict():
-            return {name: _spellable(item) for name, item in value.items()}
+            return {name: _encodable(item) for name, item in value.items()}
         case list():
-            return [_spellable(item) for item in value]
+            return [_encodable(item) for item in value]
         case _:
             return value

@@ -1,4 +1,4 @@
-"""Logs that say which request they belong to."""
+"""Log records with the id of their request."""
 
 import logging
 from contextvars import ContextVar
@@ -8,7 +8,7 @@ current_request_id: ContextVar[str] = ContextVar("tasks_api_request_id", default
 
 
 class RequestIDFilter(logging.Filter):
-    """Gives each record `request_id`: the id of the request being served, else `-`."""
+    """Adds `request_id` to each record: the id of the current request, or `-`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_request_id.get()
@@ -16,7 +16,7 @@ class RequestIDFilter(logging.Filter):
 
 
 class RecordFormatter(logging.Formatter):
-    """Begins a record, and nothing else, at the start of a line: what clients send forges none."""
+    """Starts only records at the start of a line, so that clients' input cannot forge records."""
 
     # Control characters move a terminal's cursor, and some of them end lines.
     _ESCAPES: ClassVar[dict[int, str]] = {
@@ -27,5 +27,5 @@ class RecordFormatter(logging.Formatter):
     }
 
     def format(self, record: logging.LogRecord) -> str:
-        """Indent all lines but the first, and spell control characters as escapes."""
+        """Indent all lines but the first, and write control characters as escapes."""
         return super().format(record).rstrip("\n").translate(self._ESCAPES)

@@ -1,8 +1,8 @@
 """
-The tree of problems that an answer can report, in the terms of RFC 9457.
+The problems that an answer can report, in the terms of RFC 9457.
 
-A problem is raised where it is found and rendered in one place, `tasks_api.http.protocol.problem_json`. The class
-docstring is the default `detail` and the text on the page that explains the codes.
+Problems are exceptions, which `tasks_api.http.protocol.problem_json` renders. The class docstring is the
+default `detail` and the text on the page that explains the codes.
 """
 
 import inspect
@@ -52,13 +52,13 @@ class MalformedJSON(Problem):
 
 
 class InvalidRequest(Problem):
-    """A part of the request has a form that this operation does not take; `errors` says which."""
+    """A part of the request is not valid for this operation; `errors` says which."""
 
     status, code, title = 400, "invalid_request", "The request is not valid"
 
 
 class UnknownTask(Problem):
-    """No task type of this name can be enqueued; `GET /task-types/` lists those that can."""
+    """No task type with this name can be enqueued; `GET /task-types/` lists those that can."""
 
     status, code, title = 400, "unknown_task", "The task type is not known"
 
@@ -70,7 +70,7 @@ class InvalidArguments(Problem):
 
 
 class NotSupportedByBackend(Problem):
-    """The task's backend cannot do what was asked for; nothing was stored."""
+    """The task's backend does not support what was requested; nothing was stored."""
 
     status, code, title = (
         400,
@@ -92,13 +92,13 @@ class InsufficientScope(Problem):
 
 
 class PermissionDenied(Problem):
-    """The project refuses this request: a session needs the CSRF token in its header, for one."""
+    """The project refuses this request; for example, a session needs the CSRF token in its header."""
 
     status, code, title = 403, "permission_denied", "Permission denied"
 
 
 class InvalidCursor(Problem):
-    """The cursor was not given out for this list; take it from `next` or `previous` as it is."""
+    """The cursor was not issued for this list; use the value from `next` or `previous` unchanged."""
 
     status, code, title = 400, "invalid_cursor", "The cursor is not valid"
 
@@ -110,13 +110,13 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The resource does not take this method; the header `Allow` lists those that it takes."""
+    """The resource does not support this method; the header `Allow` lists those that it supports."""
 
     status, code, title = 405, "method_not_allowed", "The method is not allowed"
 
 
 class NotAcceptable(Problem):
-    """The header `Accept` rules out `application/json`, the only form that there is."""
+    """The header `Accept` excludes `application/json`, the only media type of answers."""
 
     status, code, title = 406, "not_acceptable", "No acceptable representation"
 
@@ -134,19 +134,19 @@ class NotFinished(Problem):
 
 
 class IdempotencyInProgress(Problem):
-    """The first request with this `Idempotency-Key` is still being served, or was cut off."""
+    """The first request with this `Idempotency-Key` is still in progress, or was interrupted."""
 
     status, code, title = 409, "idempotency_in_progress", "The first request is in progress"
 
 
 class LengthRequired(Problem):
-    """A chunked body cannot be read here; send `Content-Length`."""
+    """The server cannot read a chunked body; send `Content-Length`."""
 
     status, code, title = 411, "length_required", "A Content-Length is required"
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than the server takes."""
+    """The body is larger than the server allows."""
 
     status, code, title = 413, "body_too_large", "The body is too large"
 
@@ -158,25 +158,25 @@ class UnsupportedMediaType(Problem):
 
 
 class IdempotencyKeyReused(Problem):
-    """The `Idempotency-Key` came with another request before; a new request needs a new key."""
+    """The `Idempotency-Key` was used for a different request; a new request needs a new key."""
 
     status, code, title = 422, "idempotency_key_reused", "The idempotency key was used before"
 
 
 class Throttled(Problem):
-    """The client has sent as many requests as its rate allows; `Retry-After` says when to go on."""
+    """The client has reached its rate limit; `Retry-After` says when to try again."""
 
     status, code, title = 429, "throttled", "Too many requests"
 
 
 class InternalError(Problem):
-    """Something went wrong on our side; the logs tell more under this `request_id`."""
+    """The server failed; its logs have the details under this `request_id`."""
 
     status, code, title = 500, "internal_error", "Internal error"
 
 
 class ResultsNotSupported(Problem):
-    """The task's backend does not keep results that could be read."""
+    """The task's backend does not keep results."""
 
     status, code, title = 501, "results_not_supported", "Results cannot be read"
 
@@ -188,7 +188,7 @@ class ListingNotSupported(Problem):
 
 
 class QueuesNotSupported(Problem):
-    """No backend of this server can tell what waits in its queues, or who works on them."""
+    """No backend of this server can report its queues and workers."""
 
     status, code, title = 501, "queues_not_supported", "Queues and workers cannot be read"
 

@@ -30,7 +30,7 @@ ROUTES = (
     Route("tasks/<str:task_id>/cancel", "cancel", TaskViewSet, {"post": "cancel"}),
     Route("tasks/<str:task_id>/retry", "retry", TaskViewSet, {"post": "retry"}),
     Route("queues", "queues", QueueViewSet, {"get": "list"}),
-    # A queue may have a slash in its name, and a server has decoded it by now.
+    # A queue's name may contain a slash, which the server has already decoded.
     Route("queues/<path:name>", "queue", QueueViewSet, {"get": "retrieve"}),
     Route("workers", "workers", WorkerViewSet, {"get": "list"}),
     Route("client", "client", ClientView),

@@ -49,8 +49,8 @@ def test_a_wrong_value_is_told_with_what_would_be_right(key: str, value: Any, ru
 def test_an_unknown_key_is_told_with_those_that_there_are() -> None:
     message = refusal({"TASK": ["*"]})
 
-    assert message.startswith("TASKS_API has no setting 'TASK'; there are: TASKS, PUBLIC_URL, ")
-    assert refusal({3: 4}).startswith("TASKS_API has no setting 3; there are: TASKS, ")
+    assert message.startswith("TASKS_API has no setting 'TASK'; allowed: TASKS, PUBLIC_URL, ")
+    assert refusal({3: 4}).startswith("TASKS_API has no setting 3; allowed: TASKS, ")
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -1,1 +1,1 @@
-"""What overrides gunicorn or relies on its internals; no other part of the service does."""
+"""The only code of the service that overrides gunicorn or relies on its internals."""

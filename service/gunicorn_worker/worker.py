@@ -1,4 +1,4 @@
-"""The worker class that serves the web: gunicorn's own, with threads, and corrections."""
+"""The worker class of the web processes: gunicorn's threaded worker with corrections."""
 
 import socket
 import struct
@@ -9,18 +9,18 @@ from gunicorn.http import RequestParser
 from gunicorn.workers import gthread
 
 SILENCE_SECONDS = 30
-"""How long a client may send nothing of a request, or take nothing of an answer, that has begun."""
+"""How long a client may pause while it sends a request or receives an answer."""
 
 
 class ThreadWorker(gthread.ThreadWorker):
     """
-    gunicorn's worker with threads, corrected in three points.
+    gunicorn's threaded worker with three corrections.
 
-    - A request that was read along with the one before it, as when they are pipelined, is served
-      at once. gunicorn waits for more bytes from the client first.
+    - A request that was read together with the one before it, as with pipelining, is served
+      immediately. gunicorn waits for more bytes from the client first.
     - Connections without a request are closed when the worker is stopped. gunicorn waits for them.
-    - A client that is silent for `SILENCE_SECONDS` in the middle of a request or an answer loses its
-      connection. gunicorn keeps a thread for it without a limit.
+    - The connection of a client that is silent for `SILENCE_SECONDS` in the middle of a request or an
+      answer is closed. gunicorn keeps a thread for it forever.
     """
 
     def enqueue_req(self, conn: gthread.TConn) -> None:
@@ -43,7 +43,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
 
 def _limit_silence(connection: socket.socket) -> None:
-    # Limits of the system: gunicorn removes those of Python's sockets at each request.
+    # Limits of the operating system: gunicorn resets those of Python's sockets at each request.
     limit = struct.pack("ll", SILENCE_SECONDS, 0)
     for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connection.setsockopt(socket.SOL_SOCKET, direction, limit)

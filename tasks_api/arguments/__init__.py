@@ -1,4 +1,4 @@
-"""What a task type takes and gives: a check of calls, JSON Schemas, and warnings for its author."""
+"""The arguments and the return value of a task type: checks, JSON Schemas, warnings for its author."""
 
 from tasks_api.arguments.arguments import Arguments
 from tasks_api.arguments.signatures import UnservableSignature

@@ -1,4 +1,4 @@
-"""The arguments of one task type: what checks them, describes them, and is said to its author."""
+"""The arguments of one task type: their check, their JSON Schema, and warnings for the author."""
 
 import inspect
 from collections.abc import Callable
@@ -23,15 +23,15 @@ _ANYTHING = core_schema.any_schema()
 @dataclass(frozen=True)
 class Arguments:
     """
-    The arguments of one task type; built once, when the registry is.
+    The arguments of one task type; built once, with the registry.
 
     Attributes:
         schema: JSON Schema of `{"args": […], "kwargs": {…}}`. It describes the call by keyword;
-            `check()` takes positional arguments too.
-        return_value: JSON Schema of the return value, None where no hint gives one.
+            `check()` accepts positional arguments too.
+        return_value: JSON Schema of the return value, None if there is no usable hint.
         warnings: sentences for the author of the task, shown by the system check.
-        example: the shortest call that fits, without empty `args` or `kwargs`; None where no value
-            can be derived.
+        example: the shortest valid call, without empty `args` or `kwargs`; None if no value can be
+            derived.
 
     """
 
@@ -47,12 +47,12 @@ class Arguments:
         Build the arguments of a task type.
 
         Raises:
-            UnservableSignature: no JSON could ever call the function.
+            UnservableSignature: the function cannot be called with JSON values.
 
         """
         signature = Signature.of(task)
         warnings = [
-            f"The hint of `{name}` names something that is not defined: it says nothing."
+            f"The hint of `{name}` contains an undefined name, so its values are not checked."
             for name in signature.unresolved
         ]
         binder = _binder(signature, warnings, takes_context=task.takes_context)
@@ -66,12 +66,12 @@ class Arguments:
 
     def check(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """
-        Let a call pass that the function takes; nothing of it is changed, defaults included.
+        Check that the function accepts a call; neither values are converted nor defaults added.
 
         Pointers are relative to the body of the request: `/args/0`, `/kwargs/items/3/name`.
 
         Raises:
-            InvalidArguments: with all faults of the call, a hundred at most (400).
+            InvalidArguments: 400, with the faults of the call, `MAX_FAULTS` at most.
 
         """
         if faults := self._binder.faults(args, kwargs):
@@ -101,14 +101,17 @@ def _binder(signature: Signature, warnings: list[str], *, takes_context: bool) -
         others=further(
             signature.var_keyword, lambda schema: core_schema.dict_schema(values_schema=schema)
         ),
-        # Django passes the context by position, and itself under the name of `self`.
+        # Django passes the context by position, and the task itself as `self`.
         refused_keywords=frozenset({"self", "context"} if takes_context else {"self"}),
     )
 
 
 def _argument(parameter: Parameter, position: int | None, warnings: list[str]) -> Argument:
     if parameter.name == "self":
-        warnings.append("`self` takes a positional argument only: rename the parameter.")
+        warnings.append(
+            "`self` can be passed only by position, because Django uses the keyword: rename the "
+            "parameter."
+        )
     schema, copies = _schema(parameter.name, parameter.hint, warnings)
     return Argument(
         name=parameter.name,
@@ -126,7 +129,7 @@ def _schema(
     """
     Return a hint's strict schema, and whether it runs code of others.
 
-    A hint that JSON has no form for takes any value.
+    A hint that JSON cannot express accepts any value.
     """
     if hint is None:
         return _ANYTHING, False
@@ -139,7 +142,7 @@ def _schema(
         PublishedSchema().generate(schema)
     except Exception:  # noqa: BLE001, RUF100 -- no odd hint may break start-up
         warnings.append(
-            f"The hint of `{name}`, {shown}, has no JSON form: any JSON value is let in."
+            f"The hint of `{name}`, {shown}, cannot be expressed in JSON: any JSON value is accepted."
         )
         return _ANYTHING, False
     if kinds and not is_unpacked:
@@ -154,11 +157,13 @@ def _return_value(hint: Any, warnings: list[str]) -> dict[str, Any] | None:
     if hint is None:
         return None
     try:
-        # `Any` and its like describe nothing.
+        # The schema of `Any` and similar hints is empty.
         return return_schema(hint) or None
     except NoJSONForm:
         shown = inspect.formatannotation(hint)
-        warnings.append(f"The return hint, {shown}, has no JSON form: no backend could store it.")
+        warnings.append(
+            f"The return hint, {shown}, cannot be expressed in JSON, so its values cannot be stored."
+        )
         return None
 
 
@@ -167,6 +172,6 @@ def _example(binder: Binder) -> dict[str, Any] | None:
         example = example_call(binder)
     except Exception:  # noqa: BLE001, RUF100 -- NoExample, or whatever a class put in its JSON Schema
         return None
-    # A validator of somebody's model may want more than its JSON Schema says.
+    # A validator of a model may require more than its JSON Schema says.
     fits = not binder.faults(example.get("args", []), example.get("kwargs", {}))
     return example if fits else None

@@ -1,4 +1,4 @@
-"""Binding a client's call to the parameters of a function, as Python would, with all faults told."""
+"""Binds a client's call to the parameters of a function, as Python does, and reports all faults."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One parameter and what its values are like; `position` is None for a keyword-only one."""
+    """One parameter and the check of its values; `position` is None for a keyword-only one."""
 
     name: str
     position: int | None
@@ -26,9 +26,9 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Further:
     """
-    What `*args` or `**kwargs` takes: the schema of each value, and the check of all together.
+    What `*args` or `**kwargs` accepts: the schema of each value, and the check of all together.
 
-    With `is_unpacked`, the schema is that of all values too, as `*args: *tuple[int, str]` has it.
+    With `is_unpacked`, the schema is that of all values together, as in `*args: *tuple[int, str]`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Binder:
         yield from self.keyword_only
 
     def faults(self, args: list[Any], kwargs: dict[str, Any]) -> list[Fault]:
-        """Return what keeps the function from taking this call."""
+        """Return why the function cannot be called like this."""
         faults: list[Fault] = []
         for position, argument in enumerate(self.positional[: len(args)]):
             faults += argument.value.faults(args[position], "args", position)
@@ -98,5 +98,5 @@ class Binder:
                 yield _fault(MISSING, "kwargs", argument.name)
 
 
-def _fault(told: tuple[str, str], *at: str | int) -> Fault:
-    return Fault(*told, pointer=json_pointer(*at))
+def _fault(code_and_detail: tuple[str, str], *at: str | int) -> Fault:
+    return Fault(*code_and_detail, pointer=json_pointer(*at))

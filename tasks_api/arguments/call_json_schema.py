@@ -1,7 +1,7 @@
 """
 The JSON Schema of a call, `{"args": […], "kwargs": {…}}`, and an example of one.
 
-The schema describes the call by keyword: `args` stands only for what cannot be passed otherwise.
+The schema describes the call by keyword: `args` has only what cannot be passed by keyword.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ from tasks_api.arguments.hint_json_schema import PreciseSchema, PublishedSchema,
 
 
 def call_schema(binder: Binder) -> dict[str, Any]:
-    """Describe the calls that a function takes."""
+    """Describe the calls that a function accepts."""
     by_position = _by_position(binder)
-    # What follows named parameters is left to the prose: to reach it, `args` would have to hold
-    # what the schema requires by name.
+    # `*args` after named parameters is described only in words: to reach it, `args` would have to
+    # contain the arguments that the schema requires by name.
     rest = binder.rest if len(by_position) == len(binder.positional) else None
     keywords = [each for each in binder.by_keyword.values() if each not in by_position]
     kwargs = describe(
@@ -48,10 +48,10 @@ def call_schema(binder: Binder) -> dict[str, Any]:
 
 def example_call(binder: Binder) -> dict[str, Any]:
     """
-    Return a call of the required arguments alone; `args` and `kwargs` only where they hold any.
+    Return a call with only the required arguments, without empty `args` or `kwargs`.
 
     Raises:
-        NoExample: no value of one of them can be derived.
+        NoExample: no value can be derived for one of them.
 
     """
     by_position = _by_position(binder)
@@ -70,9 +70,9 @@ def example_call(binder: Binder) -> dict[str, Any]:
 
 def _by_position(binder: Binder) -> tuple[Argument, ...]:
     """
-    Return the leading arguments that a described call gives by position.
+    Return the leading arguments that a described call passes by position.
 
-    An optional `self` counts for none: it is left out, so that the others keep their names.
+    An optional `self` is not among them: it is left out, so that the others can be passed by name.
     """
     end = max(
         (
@@ -86,7 +86,7 @@ def _by_position(binder: Binder) -> tuple[Argument, ...]:
 
 
 def _args_schema(by_position: tuple[Argument, ...], rest: Further | None) -> dict[str, Any]:
-    """Describe an array; its items are described where they are alike, as generators want it."""
+    """Describe an array; its items are described only if all are alike, as generators need it."""
     schemas = {argument.name: argument.schema for argument in by_position}
     if rest:
         schemas[f"*{rest.name}"] = rest.schema

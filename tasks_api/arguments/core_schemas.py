@@ -1,4 +1,4 @@
-"""Pydantic's schemas of type hints: how to get one, what lies within, what JSON cannot stand for."""
+"""Pydantic's schemas of type hints: how to get one, its parts, and which have no JSON form."""
 
 import enum
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ type Node = dict[str, Any]
 NOT_SCHEMAS = frozenset(
     {"metadata", "serialization", "computed_fields", "config", "function"}
     | {"default", "expected", "members"}
-    # What pydantic would do with objects of Python; the JSON form of both is told beside them.
+    # What pydantic would do with Python objects; other members hold the schema for JSON.
     | {"python_schema", "lax_schema"}
 )
-"""The members of a schema that hold no schema which a JSON value is checked against."""
+"""The members of a schema that contain no schema for JSON values."""
 
 _WITHOUT_JSON_FORM = {"callable", "is-instance", "is-subclass", "invalid", "ellipsis"}
 
-# What a function receives, for the hints that promise it something else.
+# The JSON value that a function receives, for hints that promise something else.
 _RECEIVED = {
     **dict.fromkeys(("datetime", "date", "time", "timedelta", "uuid", "decimal"), "string"),
     **dict.fromkeys(("bytes", "url", "multi-host-url", "complex", "fraction", "json"), "string"),
@@ -31,7 +31,7 @@ JSON_SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 
 
 class NoJSONForm(Exception):
-    """No JSON value can stand for what the hint says."""
+    """No JSON value corresponds to the hint."""
 
 
 def core_schema_of(hint: Any) -> Node:
@@ -39,19 +39,19 @@ def core_schema_of(hint: Any) -> Node:
     Return pydantic's own schema of a hint.
 
     Raises:
-        NoJSONForm: pydantic knows no schema, or a name within the hint cannot be resolved.
+        NoJSONForm: pydantic has no schema for it, or a name in the hint cannot be resolved.
 
     """
     try:
         schema = TypeAdapter(hint).core_schema
-        # A class whose own names are unresolved yields a stand-in that fails when it is read.
+        # A class with unresolved names yields a placeholder that fails when it is read.
         return dict(schema)
     except Exception as error:
         raise NoJSONForm from error
 
 
 def children_of(node: Node) -> Iterator[Node]:
-    """Yield the schemas directly within one of pydantic's."""
+    """Yield the schemas directly within a schema of pydantic's."""
     for key, value in node.items():
         if key not in NOT_SCHEMAS:
             yield from _outermost(value)
@@ -77,10 +77,10 @@ def runs_code(node: Node) -> bool:
 
 def received(node: Node) -> Iterator[str]:
     """
-    Yield the kinds of JSON value that a function gets although its hint says otherwise.
+    Yield the kinds of JSON values that a function receives although its hint says otherwise.
 
     Raises:
-        NoJSONForm: nothing in JSON is what the hint says.
+        NoJSONForm: no JSON value corresponds to the hint.
 
     """
     if node["type"] in _WITHOUT_JSON_FORM or _imports(node) or not _has_json_values(node):
@@ -88,7 +88,7 @@ def received(node: Node) -> Iterator[str]:
     within = [kind for child in children_of(node) for kind in received(child)]
     if kind := _received_itself(node):
         yield kind
-    # Of what lies within an object that the function gets as it is, nothing more is said.
+    # The members of an object that the function receives unconverted are not listed.
     if node["type"] not in {"model", "dataclass"}:
         yield from within
 
@@ -120,7 +120,7 @@ def _has_json_values(node: Node) -> bool:
 
 
 def _imports(node: Node) -> bool:
-    """Say whether this is pydantic's ImportString: nothing that a client sends is ever imported."""
+    """Return whether this is pydantic's ImportString: nothing that a client sends is ever imported."""
     function = node.get("function")
     validate = function.get("function") if isinstance(function, dict) else None
     module, name = getattr(validate, "__module__", None), getattr(validate, "__name__", None)

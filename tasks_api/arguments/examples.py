@@ -1,4 +1,4 @@
-"""Minimal values that fit a JSON Schema, to show in the documentation of a task type."""
+"""Minimal values that fit a JSON Schema, for the documentation of a task type."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,17 +20,17 @@ _FORMATS = {
 
 
 class NoExample(Exception):
-    """No value can be derived that is sure to fit."""
+    """No value that certainly fits can be derived."""
 
 
 def example_of(
     schema: Mapping[str, Any], definitions: Mapping[str, Any], within: frozenset[str] = frozenset()
 ) -> Any:
     """
-    Return a small value that fits, its required members only; `within` guards recursion.
+    Return a small value that fits, with required members only; `within` guards recursion.
 
     Raises:
-        NoExample: the schema asks for what cannot be derived, such as a pattern.
+        NoExample: no value can be derived, for example for a pattern.
 
     """
     if "$ref" in schema:
@@ -98,7 +98,7 @@ def _string(schema: Mapping[str, Any], *_: Any) -> str:
 
 
 def _number(schema: Mapping[str, Any], *_: Any) -> int | float:
-    """Return 1, or the number nearest to it that the bounds take."""
+    """Return 1, or a number near it that the bounds allow."""
     if schema["type"] == "integer" or "multipleOf" in schema:
         return _multiple(schema)
     lowest, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)

@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of what pydantic checks, in the form that generators of clients take."""
+"""JSON Schemas (2020-12) of what pydantic checks, in a form that client generators understand."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _DEFINITIONS = "#/$defs/"
 _INT64 = range(-(2**63), 2**63)
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
-# What Django's normalize_json() lets pass, and json.dumps() after it.
+# What Django's normalize_json() and then json.dumps() accept.
 # fmt: off
 _RETURNABLE = frozenset({
     "any", "none", "bool", "int", "float", "str", "bytes", "literal", "enum", "list", "tuple",
@@ -27,17 +27,17 @@ _RETURNABLE = frozenset({
 
 class PreciseSchema(GenerateJsonSchema):
     """
-    Describes a schema with all that JSON Schema can say; definitions bear qualified names.
+    Describes a schema as precisely as JSON Schema can; definitions have qualified names.
 
-    A definition is called as its class, `shop.orders.Order`, so that two classes of one bare name
-    stay apart.
+    A definition is named after its class, `shop.orders.Order`, so that classes with the same bare
+    name stay apart.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(ref_template=_DEFINITIONS + "{model}", **options)
 
     def get_defs_ref(self, core_mode_ref: Any) -> Any:
-        """Name a definition; slashes for dots keep pydantic from cutting the module off."""
+        """Name a definition; with slashes instead of dots, pydantic keeps the module."""
         core_ref, mode = core_mode_ref
         head, bracket, arguments = core_ref.partition("[")
         # `shop.Page:940[shop.Order:941]` is Page_Order of the module `shop`.
@@ -52,14 +52,14 @@ class PreciseSchema(GenerateJsonSchema):
         return False
 
     def emit_warning(self, kind: Any, detail: str) -> None:
-        """Say nothing: what cannot be described is described as anything."""
+        """Ignore warnings: what cannot be described is described as any value."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
-        """Leave the default out: some generators would send it as if the client had."""
+        """Leave the default out: some generated clients would send it."""
         return self.generate_inner(schema["schema"])
 
     def bytes_schema(self, schema: core_schema.BytesSchema) -> dict[str, Any]:
-        """Call bytes a string: `format: binary` is an uploaded file to generators."""
+        """Describe bytes as a string: to generators, `format: binary` is an uploaded file."""
         described = super().bytes_schema(schema)
         del described["format"]
         return described
@@ -71,7 +71,7 @@ class PreciseSchema(GenerateJsonSchema):
         return {"type": "string", "format": "fraction"}
 
     def int_schema(self, schema: core_schema.IntSchema) -> dict[str, Any]:
-        """Call an integer int64, so that clients take more than 32 bits; the server takes any."""
+        """Describe an integer as int64, so that clients use 64 bits; the server accepts any size."""
         described = super().int_schema(schema)
         if all(described[bound] in _INT64 for bound in _BOUNDS if bound in described):
             described["format"] = "int64"
@@ -97,10 +97,10 @@ class PublishedSchema(PreciseSchema):
 
 def return_schema(hint: Any) -> dict[str, Any]:
     """
-    Describe the JSON that a function's return value becomes when a backend stores it.
+    Describe the JSON of a function's return value as a backend stores it.
 
     Raises:
-        NoJSONForm: the backend could not store a value of this hint.
+        NoJSONForm: a backend cannot store a value of this hint.
 
     """
     schema = core_schema_of(hint)
@@ -111,7 +111,7 @@ def return_schema(hint: Any) -> dict[str, Any]:
     except Exception as error:
         raise NoJSONForm from error
     definitions = described.get("$defs", {})
-    # Unlike an argument's, an answer's object may gain members: never the same definition.
+    # Unlike in arguments, objects in answers may have more members: definitions are not shared.
     renamed = with_refs(described, lambda name: f"{_DEFINITIONS}{name}-Output")
     if definitions:
         renamed["$defs"] = {
@@ -128,7 +128,7 @@ def describe(
     *,
     generator: type[PreciseSchema],
 ) -> dict[str, Any]:
-    """Describe an object of these members, `extras` being the schema of all others."""
+    """Describe an object with these members; `extras` is the schema of all others."""
     return generator().generate(
         core_schema.typed_dict_schema(
             {
@@ -143,7 +143,7 @@ def describe(
 
 def with_refs(schema: Mapping[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
     """
-    Return the schema without its `$defs`, each reference to one pointing where `place` says.
+    Return the schema without its `$defs`; `place` maps a definition's name to its new reference.
 
     `with_refs(schema, lambda name: f"#/components/schemas/{name}")` moves them to components.
     """

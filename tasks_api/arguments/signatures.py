@@ -1,4 +1,4 @@
-"""What a task's function can be called with: its parameters, their type hints resolved."""
+"""The parameters of a task's function, with resolved type hints."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from django.tasks import Task
 if sys.version_info >= (3, 14):
     import annotationlib
 
-    # A name that cannot be resolved stays a reference, instead of hiding the whole signature.
+    # A name that cannot be resolved stays a reference, instead of failing the whole signature.
     _signature = functools.partial(
         inspect.signature, annotation_format=annotationlib.Format.FORWARDREF
     )
@@ -22,13 +22,13 @@ else:
 
 _READ_ONLY = getattr(typing, "ReadOnly", None)
 _QUALIFIERS = {typing.Required, typing.NotRequired, _READ_ONLY} - {None}
-# The parameters of whatever another function takes.
+# Parameters taken from another function.
 _UNKNOWN = (typing.ParamSpecArgs, typing.ParamSpecKwargs, typing.TypeVarTuple)
 _EMPTY = inspect.Parameter.empty
 
 
 class UnservableSignature(ValueError):
-    """No JSON can call this function."""
+    """The function cannot be called with JSON values."""
 
 
 class UnresolvedHint(Exception):
@@ -37,7 +37,7 @@ class UnresolvedHint(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter that a client can give a value for; `hint` is None where none says anything."""
+    """One parameter that a client can pass; `hint` is None without a usable hint."""
 
     name: str
     hint: Any
@@ -47,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Variadic:
-    """`*args` or `**kwargs`: the hint of one value, or of all of them where it was unpacked."""
+    """`*args` or `**kwargs`: the hint of one value, or of all values together if it was unpacked."""
 
     name: str
     hint: Any
@@ -56,7 +56,7 @@ class Variadic:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The parameters of a task's function, the task context set aside."""
+    """The parameters of a task's function, without the task context."""
 
     positional: tuple[Parameter, ...]
     keyword_only: tuple[Parameter, ...]
@@ -64,7 +64,7 @@ class Signature:
     var_keyword: Variadic | None
     return_hint: Any
     unresolved: tuple[str, ...]
-    """The parameters whose hints name something unknown; `return` is the return hint."""
+    """The parameters whose hints contain an undefined name; `return` is the return hint."""
 
     @classmethod
     def of(cls, task: "Task[..., Any]") -> "Signature":
@@ -72,8 +72,8 @@ class Signature:
         Read the signature of a task's function.
 
         Raises:
-            UnservableSignature: Python cannot tell the signature, or the function requires a
-                keyword that Django itself cannot pass on.
+            UnservableSignature: the signature cannot be determined, or the function requires a
+                keyword that Django cannot pass on.
 
         """
         return _SignatureReader(task).read()
@@ -89,9 +89,7 @@ class _SignatureReader:
         try:
             signature = _signature(self.task.func)
         except (TypeError, ValueError, NameError) as error:
-            raise UnservableSignature(
-                "Python cannot tell the signature of the function."
-            ) from error
+            raise UnservableSignature("The function's signature cannot be determined.") from error
         parameters = list(signature.parameters.values())
         if self.task.takes_context:
             parameters = parameters[1:]
@@ -144,7 +142,7 @@ class _SignatureReader:
     def _var_keyword(
         self, given: list[inspect.Parameter] | None
     ) -> tuple[Variadic | None, list[Parameter]]:
-        """Read `**kwargs`; `**kwargs: Unpack[SomeTypedDict]` is a list of keyword-only parameters."""
+        """Read `**kwargs`; `**kwargs: Unpack[SomeTypedDict]` becomes keyword-only parameters."""
         if not given:
             return None, []
         [parameter] = given
@@ -169,7 +167,7 @@ class _SignatureReader:
         return None if isinstance(_unpacked(hint) or hint, _UNKNOWN) else hint
 
     def _resolve(self, annotation: Any) -> Any:
-        """Resolve the names in one annotation, where the function is defined."""
+        """Resolve the names in an annotation, in the scope of the function."""
 
         def probe() -> None: ...
 
@@ -184,7 +182,7 @@ class _SignatureReader:
 
 
 def _unpacked(hint: Any) -> Any:
-    """Return what `Unpack[...]` or a star holds, None for any other hint."""
+    """Return the argument of `Unpack[...]` or a star, None for any other hint."""
     if typing.get_origin(hint) is typing.Unpack:
         return typing.get_args(hint)[0]
     return None
@@ -193,7 +191,7 @@ def _unpacked(hint: Any) -> Any:
 def _members(typed_dict: type[TypedDict]) -> Iterator[Parameter]:  # type: ignore[valid-type]
     origin: Any = typing.get_origin(typed_dict) or typed_dict
     for name, hint in typing.get_type_hints(origin, include_extras=True).items():
-        # Where annotations are strings, `__required_keys__` knows nothing of their qualifiers.
+        # If annotations are strings, `__required_keys__` ignores their qualifiers.
         is_required = name in origin.__required_keys__
         while (qualifier := typing.get_origin(hint)) in _QUALIFIERS:
             if qualifier is not _READ_ONLY:

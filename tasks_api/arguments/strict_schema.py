@@ -1,10 +1,10 @@
 """
 Pydantic's schema of a type hint, made as strict as JSON.
 
-pydantic reads hints; some of its habits do not suit a value that is passed on as it was sent.
+pydantic reads hints, but some of its defaults do not suit a value that is passed on unconverted.
 Numbers, strings and booleans are never converted. Unknown members are refused unless the class
-itself says otherwise. `1`, `1.0` and `true` are told apart in a `Literal` and an `Enum`. Dates,
-times, durations, UUIDs and decimals take a string in the one format that their JSON Schema names.
+allows them. `1`, `1.0` and `true` differ in a `Literal` and an `Enum`. Dates, times, durations,
+UUIDs and decimals must be strings in the format that their JSON Schema names.
 """
 
 import enum
@@ -18,7 +18,7 @@ from pydantic_core.core_schema import ErrorType
 from tasks_api.arguments.core_schemas import JSON_SCALARS, NOT_SCHEMAS, Node
 
 UNION_LABEL = "\0"
-"""Stands in an error's location for a member of a union: no key that a client sends holds NUL."""
+"""Marks a member of a union in an error's location: no key from a client contains NUL."""
 
 _DATE = r"\d{4}-\d\d-\d\d"
 _FORMATS: dict[str, tuple[ErrorType, str]] = {
@@ -36,16 +36,16 @@ _FORMATS: dict[str, tuple[ErrorType, str]] = {
 
 def strict_schema(schema: Node) -> CoreSchema:
     """
-    Return one of pydantic's schemas made strict, with all that lies within.
+    Return a strict version of a schema of pydantic's and of all schemas within it.
 
-    Values are checked against it in pydantic's Python mode, in which somebody's validator of
-    Python objects leaves them anyway.
+    Values are checked against it in pydantic's Python mode, because that is the mode after a custom
+    validator of Python objects anyway.
     """
     return cast(CoreSchema, _strict(schema, in_name=False))
 
 
 def _strict(part: Any, *, in_name: bool) -> Any:
-    """Rebuild a part of a schema; `in_name`, it is for the names of an object's members."""
+    """Rebuild a part of a schema; with `in_name`, it is for the names of an object's members."""
     match part:
         case {"type": str()}:
             inner = {
@@ -66,10 +66,10 @@ def _strict(part: Any, *, in_name: bool) -> Any:
 
 
 def _stricter(node: Node, in_name: bool) -> Node:
-    """Make one schema strict whose children are strict already."""
+    """Make a schema strict; its children are strict already."""
     kind = node["type"]
-    # JSON has one form for a container, which pydantic's strict mode would take for another one,
-    # and a member's name is a string, whatever it stands for.
+    # JSON has only arrays and objects, which pydantic's strict mode refuses for sets and the like,
+    # and a member's name is always a string.
     node["strict"] = kind == "str" or (kind in {"int", "float", "bool"} and not in_name)
     if kind in {"model", "dataclass", "typed-dict"}:
         _close(node)
@@ -77,7 +77,7 @@ def _stricter(node: Node, in_name: bool) -> Node:
         choices = (each[0] if isinstance(each, tuple) else each for each in node["choices"])
         node["choices"] = [(each, UNION_LABEL) for each in choices]
     elif kind == "generator":
-        # Its items are looked at now; pydantic would when somebody takes them.
+        # Check the items now; pydantic would check them when they are iterated over.
         node["type"] = "list"
     elif kind == "lax-or-strict":
         node["lax_schema"] = node["strict_schema"]
@@ -91,7 +91,7 @@ def _stricter(node: Node, in_name: bool) -> Node:
 
 
 def _close(node: Node) -> None:
-    """Refuse unknown members, unless the class says what is to become of them."""
+    """Refuse unknown members, unless the class configures them."""
     node["config"] = config = {**node.get("config", {}), "strict": False}
     if "extra_fields_behavior" in config or node.get("extra_behavior", "ignore") != "ignore":
         return
@@ -101,7 +101,7 @@ def _close(node: Node) -> None:
 
 
 def _refusal(kind: str, node: Node) -> Callable[[Any], Any] | None:
-    """Return what is to look at a value before pydantic does."""
+    """Return a check to run before pydantic's own, if one is needed."""
     if kind == "literal":
         node["expected"] = [_value(each) for each in node["expected"]]
         return _refuse_lookalikes(node["expected"])
@@ -117,13 +117,13 @@ def _value(member: Any) -> Any:
 
 
 def _refuse_lookalikes(values: list[Any]) -> Callable[[Any], Any]:
-    """Tell 1, 1.0 and true apart, and take the values of an enum's members alone."""
+    """Distinguish 1, 1.0 and true, and accept only the values of an enum's members."""
     allowed = {(type(value), value) for value in values}
     expected = " or ".join(to_json(value).decode() for value in values)
 
     def refuse(value: Any) -> Any:
         kind = type(value)
-        # What somebody's validator made of a value is left to pydantic.
+        # Objects that a custom validator returned are left to pydantic.
         if kind in {list, dict} or (kind in JSON_SCALARS and (kind, value) not in allowed):
             raise PydanticKnownError("enum", {"expected": expected})
         return value
@@ -143,7 +143,7 @@ def _refuse_other_formats(error: ErrorType, pattern: str) -> Callable[[Any], Any
 
 
 def _refuse_object(value: Any) -> Any:
-    """Let a named tuple be an array alone, as its JSON Schema says."""
+    """Accept only an array for a named tuple, as its JSON Schema says."""
     if isinstance(value, dict):
         raise PydanticKnownError("tuple_type")
     return value

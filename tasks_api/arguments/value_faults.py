@@ -1,4 +1,4 @@
-"""What is told of a value that does not fit: pydantic's errors in the words of JSON."""
+"""The faults of values: pydantic's errors in terms of JSON."""
 
 import json
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from tasks_api.faults import Fault, json_pointer
 
 _decode = json.JSONDecoder().raw_decode
 
-MISSING = ("missing", "Should be there.")
-UNKNOWN_MEMBER = ("unknown_member", "Should not be there.")
-MULTIPLE_VALUES = ("multiple_values", "Should be given by position or by keyword, not both.")
+MISSING = ("missing", "Should be present.")
+UNKNOWN_MEMBER = ("unknown_member", "Should not be present.")
+MULTIPLE_VALUES = ("multiple_values", "Should be passed by position or by keyword, not both.")
 TOO_LONG = ("too_long", "Should have {max_length} or fewer entries.")
 VALUE_ERROR = ("value_error", "Should pass the validation of its type.")
 _TOO_LARGE = ("number_too_large", "Should be within the range of a double.")
@@ -45,21 +45,21 @@ _ERRORS: dict[tuple[str, str], str] = {
         "string_too_long url_too_long",
     ("string_too_long", "Should have {max_length} or fewer bytes."): "bytes_too_long",
     ("string_pattern", "Should match the pattern `{pattern}`."): "string_pattern_mismatch",
-    ("string_pattern", "Should hold ASCII characters alone."): "string_not_ascii",
+    ("string_pattern", "Should contain only ASCII characters."): "string_not_ascii",
     ("encoding", "Should be encoded as {encoding}."): "bytes_invalid_encoding",
-    ("json", "Should be JSON within a string."): "json_invalid",
+    ("json", "Should be a string that contains JSON."): "json_invalid",
     ("number_too_long", "Should have fewer digits."): "int_parsing_size",
     ("out_of_range", "Should be a finite number."): "finite_number",
     ("out_of_range", "Should be greater than {gt}."): "greater_than",
     ("out_of_range", "Should be {ge} or greater."): "greater_than_equal",
     ("out_of_range", "Should be less than {lt}."): "less_than",
     ("out_of_range", "Should be {le} or less."): "less_than_equal",
-    ("out_of_range", "Should lie in the past."): "date_past datetime_past",
-    ("out_of_range", "Should lie in the future."): "date_future datetime_future",
+    ("out_of_range", "Should be in the past."): "date_past datetime_past",
+    ("out_of_range", "Should be in the future."): "date_future datetime_future",
     ("multiple_of", "Should be a multiple of {multiple_of}."): "multiple_of",
     ("enum", "Should be {expected}."): "enum literal_error",
     ("enum", "Should be one of {expected_tags}."): "union_tag_invalid",
-    ("enum", "Should be one of the variants that there are."): "union_tag_not_found",
+    ("enum", "Should be one of the variants."): "union_tag_not_found",
     ("date_time", "Should be an RFC 3339 date-time, such as 2026-11-22T09:00:00Z."):
         "datetime_type datetime_parsing datetime_from_date_parsing datetime_object_invalid",
     ("date_time", "Should have a UTC offset, such as Z."): "timezone_aware",
@@ -72,52 +72,52 @@ _ERRORS: dict[tuple[str, str], str] = {
         "time_delta_type time_delta_parsing",
     ("uuid", "Should be a UUID, in five groups of hexadecimal digits."): "uuid_type uuid_parsing",
     ("uuid", "Should be a UUID of version {expected_version}."): "uuid_version",
-    ("decimal", "Should be a decimal number within a string, such as \"1.50\"."):
+    ("decimal", "Should be a decimal number in a string, such as \"1.50\"."):
         "decimal_type decimal_parsing",
     ("decimal", "Should have {max_digits} or fewer digits."): "decimal_max_digits",
     ("decimal", "Should have {decimal_places} or fewer decimal places."): "decimal_max_places",
     ("decimal", "Should have {whole_digits} or fewer digits before the point."):
         "decimal_whole_digits",
-    ("fraction", "Should be a fraction within a string, such as \"1/3\"."):
+    ("fraction", "Should be a fraction in a string, such as \"1/3\"."):
         "fraction_type fraction_parsing",
-    ("complex", "Should be a complex number within a string, such as \"1+2j\"."):
+    ("complex", "Should be a complex number in a string, such as \"1+2j\"."):
         "complex_type complex_str_parsing",
     ("url", "Should be a URL."): "url_type url_parsing url_syntax_violation",
     ("url", "Should be a URL whose scheme is {expected_schemes}."): "url_scheme",
 }
 # fmt: on
-_TOLD = {error: told for told, errors in _ERRORS.items() for error in errors.split()}
+_BY_TYPE = {error: fault for fault, errors in _ERRORS.items() for error in errors.split()}
 
 
-def told_of(error_type: str, context: dict[str, Any]) -> tuple[str, str]:
+def code_and_detail(error_type: str, context: dict[str, Any]) -> tuple[str, str]:
     """
     Return the code and the detail for an error of pydantic's.
 
-    Nothing that somebody's own validator says is repeated: it may hold what was sent.
+    The message of a custom validator is never repeated: it may contain what was sent.
     """
-    code, text = _TOLD.get(error_type, VALUE_ERROR)
+    code, text = _BY_TYPE.get(error_type, VALUE_ERROR)
     try:
         return code, text.format_map(context)
     except KeyError:
-        # Somebody's own error, which is called as one of pydantic's.
+        # A custom error with the name of one of pydantic's.
         return VALUE_ERROR
 
 
 def faults_of(
     error: ValidationError, value: Any, at: tuple[str | int, ...], first: int
 ) -> Iterator[Fault]:
-    """Yield the faults of a value that stands at `at`, or there from the index `first` on."""
+    """Yield the faults of the value at the path `at`, or of the array there from index `first` on."""
     seen = set()
     for entry in _entries(error):
         kind, loc, context = entry["type"], entry["loc"], entry.get("ctx", {})
-        told = told_of(kind, context)
-        members, found = _located(loc, value, is_absent=told == MISSING)
+        code, detail = code_and_detail(kind, context)
+        members, found = _located(loc, value, is_absent=(code, detail) == MISSING)
         if kind == "float_type" and type(found) is int:
-            told = _TOO_LARGE
+            code, detail = _TOO_LARGE
         if kind in {"union_tag_not_found", "union_tag_invalid"}:
             members += (discriminator := _discriminator(context))
-            told = MISSING if discriminator and kind == "union_tag_not_found" else told
-        code, detail = told
+            if discriminator and kind == "union_tag_not_found":
+                code, detail = MISSING
         if kind == "union_tag_invalid":
             detail = detail.replace("'", '"')
         if loc[-1:] == ["[key]"] and members[-1:] != ["[key]"]:
@@ -125,14 +125,14 @@ def faults_of(
         if first and members and isinstance(members[0], int):
             members[0] += first
         fault = Fault(code, detail, pointer=json_pointer(*at, *members))
-        # The members of a union may find fault with the same.
+        # Several members of a union may report the same fault.
         if fault not in seen:
             seen.add(fault)
             yield fault
 
 
 def _entries(error: ValidationError) -> Iterator[dict[str, Any]]:
-    """Yield the errors one by one: a list of a whole body's would take hundreds of megabytes."""
+    """Yield the errors one by one: a list of them may take hundreds of megabytes."""
     text = error.json(include_url=False, include_input=False)
     position = 0
     while text[position] != "]":
@@ -141,7 +141,7 @@ def _entries(error: ValidationError) -> Iterator[dict[str, Any]]:
 
 
 def _located(loc: list[str | int], value: Any, *, is_absent: bool) -> tuple[list[str | int], Any]:
-    """Return what of an error's location lies in the value, and what is there: pydantic adds labels."""
+    """Return an error's location within the value, without pydantic's labels, and the value there."""
     members: list[str | int] = []
     for index, step in enumerate(loc):
         is_last = index == len(loc) - 1
@@ -157,6 +157,6 @@ def _located(loc: list[str | int], value: Any, *, is_absent: bool) -> tuple[list
 
 
 def _discriminator(context: dict[str, Any]) -> list[str]:
-    """Return the member that tells a union's variants apart, where it is one and not a function."""
+    """Return the member that distinguishes a union's variants, unless that is a function."""
     name: str = context["discriminator"]
     return [name[1:-1]] if name[:1] == name[-1:] == "'" and "|" not in name else []

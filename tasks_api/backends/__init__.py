@@ -1,4 +1,4 @@
-"""One adapter for each kind of task backend; nothing outside of here knows which kind it is."""
+"""One adapter for each kind of task backend; no other package depends on the kind."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ reset_when_settings_change(_adapters.clear)
 
 
 def adapter_for(alias: str) -> Adapter:
-    """Return the adapter of the backend that `TASKS` calls `alias`."""
+    """Return the adapter of the backend with this alias in `TASKS`."""
     adapter = _adapters.get(alias)
     if adapter is None:
         backend = task_backends[alias]
@@ -48,7 +48,7 @@ def adapter_for(alias: str) -> Adapter:
 
 
 def adapters() -> Iterator[Adapter]:
-    """Yield an adapter for each store: aliases that share one are asked once."""
+    """Yield one adapter for each store, also if several aliases share it."""
     stores = set()
     for alias in settings.TASKS:
         adapter = adapter_for(alias)
@@ -60,7 +60,7 @@ def adapters() -> Iterator[Adapter]:
 def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:
     if isinstance(backend, DummyBackend | ImmediateBackend):
         return BuiltInAdapter
-    # By name, since django_tasks_db need not be installed.
+    # By name, because django_tasks_db may not be installed.
     if any(
         (kind.__module__, kind.__name__) == ("django_tasks_db.backend", "DatabaseBackend")
         for kind in type(backend).__mro__

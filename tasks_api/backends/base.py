@@ -1,4 +1,4 @@
-"""What an adapter gives us of a backend, in the terms of `django.tasks`."""
+"""What adapters take and return, in the terms of `django.tasks`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ class Call:
     A checked call, ready to be enqueued.
 
     Attributes:
-        task: with the queue, the priority and the `run_after` that it is to have.
-        owner: the number of the client whose task it becomes.
-        members: what the call says of the members that optional apps have added.
+        task: with the queue, the priority and the `run_after` of the call.
+        owner: the number of the client that owns the task.
+        members: the values of members that optional apps have registered.
 
     """
 
@@ -38,10 +38,10 @@ class Failure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
     """
-    One execution of a task as its backend tells it: `django.tasks.TaskResult` by names alone.
+    One execution of a task as its backend returns it: like `django.tasks.TaskResult`.
 
-    It holds the task's path instead of the task, so that a task whose code was removed can still be
-    read. `run_after` is None for a task that was not deferred. Every moment is aware.
+    It has the task's path instead of the task, so that a task whose code was removed can still be
+    read. `run_after` is None for a task that was not deferred. All times are aware.
     """
 
     id: str
@@ -69,10 +69,10 @@ class StoredTask:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """
-    Which tasks of its owner a list shows; what is empty or None excludes none.
+    Which tasks of an owner a list shows; an empty or None attribute excludes none.
 
-    The moment of enqueueing lies in `enqueued_after` <= moment < `enqueued_before`, both aware.
-    `filters` are names of `list_filters` with the texts that were given for them.
+    Times are aware: `enqueued_after` <= time of enqueueing < `enqueued_before`. `filters` are names
+    of `list_filters` with the texts of their parameters.
     """
 
     statuses: tuple[str, ...] = ()
@@ -85,13 +85,13 @@ class Selection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFigures:
     """
-    What waits and runs in one queue of a backend.
+    The waiting and running tasks in one queue of a backend.
 
     Attributes:
-        ready: how many tasks wait for a worker.
-        deferred: how many wait for their `run_after` first.
-        oldest_ready_age_seconds: for how long a worker could have taken the one that waits
-            longest; None when none is ready.
+        ready: the number of tasks that wait for a worker.
+        deferred: the number of tasks that wait for their `run_after`.
+        oldest_ready_age_seconds: how long the oldest ready task has been ready; None if none is
+            ready.
 
     """
 
@@ -111,9 +111,9 @@ _OTHER_SIDE: dict[Side, Side] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 @dataclass(frozen=True, slots=True)
 class Position:
     """
-    A gap between two tasks of a list, and the side of it to read: `<` is what is older than `id`.
+    A position between two tasks of a list, and the side to read: `<` is the tasks older than `id`.
 
-    A gap stays where it is while tasks are added and removed around it.
+    A position stays the same while tasks are added and removed around it.
     """
 
     side: Side
@@ -124,19 +124,19 @@ class Position:
         return self.side in {"<", "<="}
 
     @property
-    def turned_round(self) -> "Position":
-        """The same gap, to read its other side."""
+    def opposite(self) -> "Position":
+        """The same position, to read its other side."""
         return Position(_OTHER_SIDE[self.side], self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
     """
-    What a store found when it walked a list from a position.
+    The tasks that a store found from a position of a list.
 
     Attributes:
         tasks: the nearest first; they are loaded while they are iterated over.
-        reached: the id to walk on from; None when the walk came to the end of the list.
+        reached: the id to continue from; None at the end of the list.
 
     """
 

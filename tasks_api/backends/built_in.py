@@ -1,4 +1,4 @@
-"""The adapter for Django's own two backends, neither of which keeps a result for other processes."""
+"""The adapter for Django's own two backends, which keep no results for other processes."""
 
 import re
 
@@ -11,9 +11,9 @@ _ID = re.compile(r"[a-zA-Z0-9]{32}")
 
 
 class BuiltInAdapter(Adapter):
-    """Knows the form of the ids that both draw."""
+    """Knows the form of the ids that both generate."""
 
-    def draws(self, identifier: str) -> bool:
+    def may_have_issued(self, identifier: str) -> bool:
         # A subclass may have ids of its own.
         is_known = type(self.backend) in {DummyBackend, ImmediateBackend}
         return not is_known or _ID.fullmatch(identifier) is not None

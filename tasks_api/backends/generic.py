@@ -1,4 +1,4 @@
-"""The adapter for any backend: what Django's interface of backends gives, and no more."""
+"""The adapter for any backend: it uses only Django's interface of backends."""
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -29,10 +29,10 @@ from tasks_api.timestamps import aware
 
 class Adapter:
     """
-    Does everything by `BaseTaskBackend` alone; other kinds override what they know better.
+    Uses only `BaseTaskBackend`; adapters of specific backends override what these can do better.
 
     Attributes:
-        lists: whether the store can tell which tasks it holds.
+        lists: whether the store can list its tasks.
 
     """
 
@@ -43,7 +43,7 @@ class Adapter:
 
     @property
     def store(self) -> Hashable:
-        """What tells this backend's store from that of another alias."""
+        """Identifies this backend's store, which several aliases may share."""
         return self.backend.alias
 
     @property
@@ -52,21 +52,21 @@ class Adapter:
 
     @property
     def ids_carry_owner(self) -> bool:
-        """Whether `tasks_api.ids` draws the ids of this backend's tasks."""
+        """Whether `tasks_api.ids` generates the ids of this backend's tasks."""
         return False
 
     @property
     def database(self) -> str | None:
-        """The alias of the database that tasks are written to in a transaction, if it is one."""
+        """The alias of the database that stores the tasks in transactions, if there is one."""
         return None
 
     @property
     def is_observable(self) -> bool:
-        """Whether the store tells what is in its queues, and holds the workers' rows."""
+        """Whether the store can count its queues, and has the workers' rows."""
         return False
 
-    def draws(self, identifier: str) -> bool:
-        """Tell whether this backend may have given out such an id; nothing is known of them here."""
+    def may_have_issued(self, identifier: str) -> bool:
+        """Return whether this backend may have issued the id; the form of its ids is unknown here."""
         return True
 
     def refusals(
@@ -76,20 +76,20 @@ class Adapter:
         priority: int | None,
         run_after: datetime | None,
     ) -> list[Fault]:
-        """Say what of a call this backend cannot do; None is what a call left out."""
+        """Return the faults of a call that this backend does not support; None stands for no value."""
         faults = []
         if iscoroutinefunction(task.func) and not self.backend.supports_async_task:
-            detail = "The task is asynchronous, and its backend runs none of these."
+            detail = "The task is asynchronous; its backend does not support that."
             faults.append(Fault("async_task_not_supported", detail, pointer="/task"))
         queues = self.backend.queues
         if queue_name is not None and queues and queue_name not in queues:
-            detail = f"Should be a queue of the task's backend: {', '.join(sorted(queues))}."
+            detail = f"Should be one of the backend's queues: {', '.join(sorted(queues))}."
             faults.append(Fault("unknown_queue", detail, pointer="/queue_name"))
         if priority not in {None, DEFAULT_TASK_PRIORITY} and not self.backend.supports_priority:
-            detail = "The task's backend knows no priorities."
+            detail = "The task's backend does not support priorities."
             faults.append(Fault("priority_not_supported", detail, pointer="/priority"))
         if run_after is not None and not self.backend.supports_defer:
-            detail = "The task's backend cannot defer."
+            detail = "The task's backend does not support deferred tasks."
             faults.append(Fault("run_after_not_supported", detail, pointer="/run_after"))
         return faults
 
@@ -98,44 +98,44 @@ class Adapter:
         Let the backend enqueue a task.
 
         Raises:
-            InvalidTask: the backend has a rule of its own that the task breaks.
+            InvalidTask: the backend rejected the task.
 
         """
-        # As they were sent: a task that ran at once may have changed the copies it was given.
+        # The arguments as sent: a task that ran immediately may have changed the backend's copies.
         stored = self.stored(call.task.enqueue(*call.args, **call.kwargs))
         return replace(stored, args=call.args, kwargs=call.kwargs)
 
     def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
         """
-        Enqueue tasks within the transaction that is open on `database`, while they are iterated over.
+        Enqueue tasks within the open transaction on `database`, while they are iterated over.
 
         Raises:
-            InvalidTask: the backend has a rule of its own that the next task breaks.
+            InvalidTask: the backend rejected the next task.
 
         """
         yield from map(self.enqueue, calls)
 
     def cancel(self, identifier: str) -> StoredTask | None:
         """
-        End a task unless a worker has started it; return it as it is then, or None if it is gone.
+        Cancel a task unless a worker has started it; return its new state, or None if it is gone.
 
-        It is FAILED with `TaskCancelled` then, and `task_finished` has been sent.
+        A cancelled task is FAILED with `TaskCancelled`, and `task_finished` has been sent.
 
         Raises:
-            NotSupportedByBackend: 400, this backend cannot: Django's interface knows no such thing.
+            NotSupportedByBackend: 400, this backend cannot: Django's interface has no such method.
 
         """
-        raise NotSupportedByBackend("The task's backend cannot cancel a task.")
+        raise NotSupportedByBackend("The task's backend does not support cancellation.")
 
     def get(self, identifier: str) -> StoredTask | None:
-        """Read a task, or None where there is none of this id."""
+        """Read a task; None if there is none with this id."""
         try:
             return self.stored(self.backend.get_result(identifier))
         except TaskResultDoesNotExist:
             return None
 
     def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
-        """Read those of these tasks that there are, in this order, few at a time."""
+        """Read these tasks, as far as they exist, in this order, few at a time."""
         for identifier in identifiers:
             if task := self.get(identifier):
                 yield task
@@ -144,40 +144,40 @@ class Adapter:
         self, selection: Selection, start: Position | None, *, owner: int, limit: int
     ) -> Slice:
         """
-        Walk the list of an owner's tasks from a position, or from the newest one; see `lists`.
+        Read the list of an owner's tasks from a position, or from the newest task; see `lists`.
 
-        What it takes does not grow with the number of tasks in the store, so that a walk may end
-        with fewer than `limit` tasks, or with none, long before it has come to the end of the list.
+        The cost does not grow with the number of tasks in the store, so that fewer than `limit` tasks
+        may be found, or none, before the end of the list.
 
         Raises:
-            ListingNotSupported: 501, the store cannot tell which tasks it holds.
+            ListingNotSupported: 501, the store cannot list its tasks.
 
         """
         raise ListingNotSupported
 
     def count_queues(self) -> list[QueueFigures]:
         """
-        Count what waits and runs, by backend and queue; see `is_observable`.
+        Count waiting and running tasks by backend and queue; see `is_observable`.
 
-        Only queues that hold such a task are among them. What it takes grows with the number of
-        tasks that wait, but not with that of the finished ones.
+        Queues without such tasks are not included. The cost grows with the number of waiting tasks,
+        but not with the number of finished ones.
 
         Raises:
-            QueuesNotSupported: 501, the store cannot tell.
+            QueuesNotSupported: 501, the store cannot count its queues.
 
         """
         raise QueuesNotSupported
 
     def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
         """
-        Select the rows of tasks that have been in one of these final states for longer than that.
+        Select the rows of tasks that have had one of these final statuses for longer than `age`.
 
-        None where the store is not ours to remove anything from.
+        None if we may not remove tasks from the store.
         """
         return None
 
     def stored(self, result: "TaskResult[..., Any]") -> StoredTask:
-        """Put Django's result into the terms that outlive the task's code."""
+        """Convert Django's result, so that it no longer depends on the task's code."""
         successful = result.status == TaskResultStatus.SUCCESSFUL
         return StoredTask(
             id=str(result.id),
@@ -202,11 +202,11 @@ class Adapter:
         )
 
     def probe(self) -> None:
-        """Raise what a request would meet when the store cannot be reached; nothing to ask here."""
+        """Raise the store's error if it cannot be reached; here there is nothing to check."""
 
     def renew_connections(self, error: Exception) -> None:
-        """Let go of connections that may be dead, after one has failed; there are none here."""
+        """Close connections that may be dead, after one has failed; here there are none."""
 
     def check(self) -> list[CheckMessage]:
-        """Return the system check messages on how this backend is set up."""
+        """Return the system check messages on the configuration of this backend."""
         return []

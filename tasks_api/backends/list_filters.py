@@ -1,5 +1,5 @@
 """
-The place of filters of `GET /tasks/`: an optional app adds query parameters that select tasks.
+Filters of `GET /tasks/`: an optional app adds query parameters that select tasks.
 
 Example:
     `register_list_filter(ListFilter("schedule", description="The id of a schedule.", parse=uuid_or_none,
@@ -18,15 +18,15 @@ from django.db.models import Q
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFilter:
     """
-    A query parameter that selects tasks, which may be given once.
+    A query parameter that selects tasks; it can be given once.
 
     Attributes:
         name: the parameter.
-        parse: reads its text; None for what is no value.
-        code: the code of the fault that such a text is.
-        expected: what the text should be: `Should be …`.
-        rows: the condition on rows of the database backend's table that a value stands for. No index
-            of lists knows it: the rows that are looked at for a page are bounded, not those found.
+        parse: reads its text; returns None for an invalid text.
+        code: the code of the fault for an invalid text.
+        expected: the detail of that fault: `Should be …`.
+        rows: returns the condition of a value on rows of the database backend's table. The indexes of
+            lists do not cover it: a page examines a limited number of rows, and may find few.
 
     """
 
@@ -43,7 +43,7 @@ list_filters: dict[str, ListFilter] = {}
 
 
 def register_list_filter(added: ListFilter) -> None:
-    """Let lists of tasks be filtered by one more parameter; call it in `AppConfig.ready()`."""
+    """Add a filter to lists of tasks; call this in `AppConfig.ready()`."""
     list_filters[added.name] = added
 
 

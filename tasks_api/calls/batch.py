@@ -11,15 +11,15 @@ from tasks_api.problems import InvalidRequest, NotSupportedByBackend, Problem
 MEMBER = "tasks"
 MAX_TASKS = 1000
 LEVELS_OF_A_BATCH = 2
-"""How much deeper than by itself a call lies in one."""
+"""How many levels deeper a call is nested in a batch than on its own."""
 
 
 def items_of(body: Any) -> list[Any]:
     """
-    Take the calls out of what a client sent: `{"tasks": [{"task": "shop.tasks.refund"}, …]}`.
+    Return the calls in a body such as `{"tasks": [{"task": "shop.tasks.refund"}, …]}`.
 
     Raises:
-        InvalidRequest: 400, the body has another form.
+        InvalidRequest: 400, the body has a different structure.
 
     """
     if not isinstance(body, dict):
@@ -27,7 +27,7 @@ def items_of(body: Any) -> list[Any]:
             "The body must be a JSON object.",
             faults=[Fault("object_type", "Should be an object.", pointer="")],
         )
-    detail = f"There is no such member; there is: {MEMBER}."
+    detail = f"Unknown member; allowed: {MEMBER}."
     faults = [
         Fault("unknown_member", detail, pointer=json_pointer(name))
         for name in body
@@ -43,10 +43,10 @@ def items_of(body: Any) -> list[Any]:
 
 def check_calls(items: list[Any], caller: Caller) -> list[Call]:
     """
-    Check each of the calls, and report all that is wrong with them, as far as an answer has room.
+    Check all calls and report their faults, `MAX_FAULTS` at most.
 
     Raises:
-        Problem: what is wrong with each of them; InvalidRequest, 400, where they differ in that.
+        Problem: the problem of all faulty calls; InvalidRequest, 400, if they have different ones.
 
     """
     calls: list[Call] = []
@@ -73,17 +73,17 @@ def check_calls(items: list[Any], caller: Caller) -> list[Call]:
 def _fault_of(items: Any, *, is_there: bool) -> Fault | None:
     pointer = json_pointer(MEMBER)
     if not is_there:
-        return Fault("missing", "Should hold the tasks to enqueue.", pointer=pointer)
+        return Fault("missing", "Should contain the tasks to enqueue.", pointer=pointer)
     if not isinstance(items, list):
         return Fault("array_type", "Should be an array.", pointer=pointer)
     if not 1 <= len(items) <= MAX_TASKS:
         code = "too_long" if items else "too_short"
-        return Fault(code, f"Should hold 1 to {MAX_TASKS:,} tasks.", pointer=pointer)
+        return Fault(code, f"Should contain 1 to {MAX_TASKS:,} tasks.", pointer=pointer)
     return None
 
 
 def _check_backend(call: Call) -> None:
     if adapter_for(call.task.backend).database is None:
-        detail = "The task's backend cannot store several tasks at once: enqueue it by itself."
+        detail = "The task's backend does not support batches: enqueue this task separately."
         fault = Fault("batch_not_supported", detail, pointer=json_pointer("task"))
         raise NotSupportedByBackend(faults=[fault])

@@ -1,4 +1,4 @@
-"""What a client is told of the task types."""
+"""The description of task types for clients."""
 
 from typing import Annotated, Any, TypedDict
 
@@ -9,7 +9,7 @@ from tasks_api.clients.caller import Caller
 
 
 class TaskTypeRepresentation(TypedDict):
-    """A registered task: what it is called, what it takes, where it runs by default."""
+    """A registered task: its name, its arguments, where it runs by default."""
 
     name: Annotated[str, Field(examples=["service.tasks.say_hello"])]
     description: Annotated[str, Field(description="The docstring of its function.")]
@@ -19,16 +19,17 @@ class TaskTypeRepresentation(TypedDict):
     takes_context: bool
     is_async: bool
     arguments: Annotated[
-        dict[str, Any], Field(description="A JSON Schema of `args` and `kwargs` as members.")
+        dict[str, Any],
+        Field(description="A JSON Schema of an object with the members `args` and `kwargs`."),
     ]
     return_value: Annotated[
         dict[str, Any] | None,
-        Field(description="A JSON Schema of the return value, where the function declares one."),
+        Field(description="A JSON Schema of the return value, if the function declares its type."),
     ]
 
 
 class TaskTypeListRepresentation(TypedDict):
-    """Every task type that can be enqueued, by name."""
+    """All task types that the client may enqueue, by name."""
 
     results: list[TaskTypeRepresentation]
 

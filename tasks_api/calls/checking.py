@@ -1,4 +1,4 @@
-"""From what a client sent to the call of a task, checked as far as the request alone allows."""
+"""Checking the body of a request, and building the call of a task from it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault, json_pointer
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
-from tasks_api.timestamps import as_stored, moment_of
+from tasks_api.timestamps import as_stored, parse_timestamp
 
 MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
 
@@ -27,15 +27,15 @@ _TYPES: tuple[tuple[str, type, str, str], ...] = (
 
 def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
     """
-    Check what a client sent, such as `{"task": "shop.tasks.refund", "kwargs": {"order": 7}}`.
+    Check a body such as `{"task": "shop.tasks.refund", "kwargs": {"order": 7}}`.
 
-    The task becomes the client's own, unless it is to be another owner's.
+    The client becomes the owner of the task, unless `owner` is given.
 
     Raises:
-        InvalidRequest: 400, a member is missing, unknown or of the wrong form.
-        UnknownTask: 400, `task` is not on the registry, or not for this client.
+        InvalidRequest: 400, a member is missing, unknown or invalid.
+        UnknownTask: 400, `task` is not in the registry, or not allowed for this client.
         InvalidArguments: 400, the arguments do not fit the function.
-        NotSupportedByBackend: 400, the backend cannot do what a member asks for.
+        NotSupportedByBackend: 400, the backend does not support a member.
 
     """
     if not isinstance(body, dict):
@@ -61,14 +61,14 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
 
 
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
-    """Return the task in the queue, with the priority and at the moment that the call asks for."""
+    """Return the task with the queue, the priority and the `run_after` of the call."""
     queue_name, priority = body.get("queue_name"), body.get("priority")
-    run_after = _moment(body["run_after"]) if "run_after" in body else None
+    run_after = _run_after(body["run_after"]) if "run_after" in body else None
     adapter = adapter_for(task.backend)
     if faults := adapter.refusals(task, queue_name, priority, run_after):
         raise NotSupportedByBackend(faults=faults)
     if run_after is not None and run_after <= datetime.now(UTC):
-        # A moment that has passed means now; kept, it would let a client jump the queue.
+        # A time in the past means now; if it were kept, a client could jump the queue.
         run_after = None
     if (queue_name, priority, run_after) == (None, None, None):
         return task
@@ -83,8 +83,8 @@ def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
 
 
 def refused_by_backend() -> NotSupportedByBackend:
-    """Build the 400 for a call whose task its backend refuses by a rule of its own."""
-    detail = "Breaks a rule of its task's backend."
+    """Build the 400 for a call that its task's backend rejected."""
+    detail = "The task's backend rejected the task."
     return NotSupportedByBackend(faults=[Fault("backend_rule", detail, pointer="")])
 
 
@@ -93,7 +93,7 @@ def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
     faults = [
         Fault(
             "unknown_member",
-            f"There is no such member; there are: {', '.join(known)}.",
+            f"Unknown member; allowed: {', '.join(known)}.",
             pointer=json_pointer(name),
         )
         for name in body
@@ -107,7 +107,7 @@ def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
     if "priority" in body and (wrong := _fault_of_priority(body["priority"])):
         detail = f"Should be a whole number from {TASK_MIN_PRIORITY} to {TASK_MAX_PRIORITY}."
         faults.append(Fault(wrong, detail, pointer="/priority"))
-    if "run_after" in body and _moment(body["run_after"]) is None:
+    if "run_after" in body and _run_after(body["run_after"]) is None:
         detail = "Should be an RFC 3339 date-time with an offset, such as 2026-11-22T09:00:00Z."
         faults.append(Fault("date_time", detail, pointer="/run_after"))
     return faults
@@ -120,5 +120,5 @@ def _fault_of_priority(value: Any) -> str | None:
     return None if TASK_MIN_PRIORITY <= value <= TASK_MAX_PRIORITY else "out_of_range"
 
 
-def _moment(value: Any) -> datetime | None:
-    return moment_of(value) if isinstance(value, str) else None
+def _run_after(value: Any) -> datetime | None:
+    return parse_timestamp(value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""From checked calls to stored tasks: the task's own backend does it."""
+"""Enqueueing checked calls with the tasks' own backends."""
 
 import logging
 from collections import defaultdict
@@ -18,16 +18,16 @@ from tasks_api.problems import NotSupportedByBackend, StoreUnavailable
 logger = logging.getLogger("tasks_api.calls")
 
 
-class EnqueuedAllTheSame(StoreUnavailable):
-    """The task was enqueued, but what is kept beside it could not be written."""
+class EnqueuedWithoutOwner(StoreUnavailable):
+    """The task was enqueued, but its owner could not be recorded."""
 
 
 def enqueue(call: Call) -> StoredTask:
     """
-    Enqueue a task; one that ran at once is returned as finished.
+    Enqueue a task; one that its backend ran immediately is returned as finished.
 
     Raises:
-        NotSupportedByBackend: 400, the backend has a rule of its own that the task breaks.
+        NotSupportedByBackend: 400, the backend rejected the task.
 
     """
     adapter = adapter_for(call.task.backend)
@@ -40,22 +40,23 @@ def enqueue(call: Call) -> StoredTask:
             record_owner(adapter, stored.id, call.owner)
         except (OperationalError, InterfaceError) as error:
             logger.error(
-                "Task %s of client %d was enqueued without its owner", stored.id, call.owner
+                "Task %s was enqueued, but its owner (client %d) could not be recorded",
+                stored.id,
+                call.owner,
             )
-            raise EnqueuedAllTheSame from error
-        _tell_members([(call, stored)])
+            raise EnqueuedWithoutOwner from error
+        _pass_on_members([(call, stored)])
     return stored
 
 
 def enqueue_together(calls: Sequence[Call]) -> list[StoredTask]:
     """
-    Enqueue all of the tasks or none, in one transaction of the database that they are stored in.
+    Enqueue all tasks or none, in one transaction of the database that stores them.
 
-    Tasks of the same priority and the same `run_after` run in the order of the calls.
+    Tasks with the same priority and the same `run_after` run in the order of the calls.
 
     Raises:
-        NotSupportedByBackend: 400, a backend has a rule of its own that a task breaks; the pointer
-            leads to its call.
+        NotSupportedByBackend: 400, a backend rejected a task; the pointer leads to its call.
 
     """
     places: dict[str, list[int]] = defaultdict(list)
@@ -72,7 +73,7 @@ def enqueue_together(calls: Sequence[Call]) -> list[StoredTask]:
                 except InvalidTask as error:
                     raise _refused_at(place) from error
                 record_owner(adapter, stored[place].id, calls[place].owner)
-        _tell_members([(call, stored[place]) for place, call in enumerate(calls)])
+        _pass_on_members([(call, stored[place]) for place, call in enumerate(calls)])
     return [stored[place] for place in range(len(calls))]
 
 
@@ -86,8 +87,8 @@ def _transaction(adapter: Adapter) -> AbstractContextManager[Any]:
     return nullcontext() if database is None else transaction.atomic(using=database)
 
 
-def _tell_members(enqueued: Sequence[tuple[Call, StoredTask]]) -> None:
-    """Hand the values of further members to the apps that have added them."""
+def _pass_on_members(enqueued: Sequence[tuple[Call, StoredTask]]) -> None:
+    """Pass the values of additional members to the apps that registered them."""
     for name, member in call_members.items():
         if valued := [
             (task, call.members[name]) for call, task in enqueued if name in call.members

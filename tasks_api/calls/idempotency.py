@@ -1,9 +1,9 @@
 """
-A request that is sent twice enqueues once: what a client's `Idempotency-Key` has led to is kept.
+A request that is sent twice enqueues once: a record keeps the result of each `Idempotency-Key`.
 
-A pending record is written first, then the task, then the record is completed. Where both live in one
-database that is one transaction: a crash leaves neither. Elsewhere a crash leaves the pending record,
-so that nothing is enqueued twice: requests with its key are answered 409 until it has ended.
+A pending record is written first, then the task, then the record is completed. If both are in one
+database, this is one transaction: a crash leaves neither. Otherwise a crash leaves the pending record,
+so that nothing is enqueued twice: requests with its key are answered 409 until it expires.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter
 
 from tasks_api.backends import Call, StoredTask, adapter_for
-from tasks_api.calls.enqueueing import EnqueuedAllTheSame
+from tasks_api.calls.enqueueing import EnqueuedWithoutOwner
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
@@ -29,10 +29,10 @@ from tasks_api.timestamps import timestamp
 type Calls = Sequence[Call]
 
 LIFETIME = timedelta(hours=24)
-"""For how long a key stands for its first request."""
+"""How long a key stands for its first request."""
 
 WAIT_SECONDS = 5.0
-"""How long a request waits for another one with its key."""
+"""How long a request waits for another one with the same key."""
 
 _INTERVAL_SECONDS = 0.05
 _snapshot: TypeAdapter[StoredTask] = TypeAdapter(StoredTask)
@@ -40,7 +40,7 @@ _snapshot: TypeAdapter[StoredTask] = TypeAdapter(StoredTask)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedRequest:
-    """A client's request under a key; the fingerprint tells whether two ask for the same."""
+    """A client's request with a key; equal requests have equal fingerprints."""
 
     client: int
     key: str
@@ -48,7 +48,7 @@ class KeyedRequest:
 
     @classmethod
     def of(cls, client: int, key: str, path: str, body: Any) -> "KeyedRequest":
-        """Take the fingerprint of what is asked for; how its JSON is written does not matter."""
+        """Compute the fingerprint; the formatting of the JSON does not matter."""
         meaning = json.dumps([path.rstrip("/"), body], sort_keys=True)
         fingerprint = hashlib.sha256(meaning.encode()).hexdigest()
         return cls(client=client, key=key, fingerprint=fingerprint)
@@ -57,12 +57,11 @@ class KeyedRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueued:
     """
-    What a request to enqueue has led to.
+    The result of a request to enqueue.
 
     Attributes:
-        tasks: those just stored; of a replay those, as they were, whose backend keeps no results.
-        replayed: the ids of the other tasks of a replay, to be read again; None where the request is
-            the first with its key, or has none.
+        tasks: the new tasks; in a replay, the recorded tasks of backends that keep no results.
+        replayed: in a replay, the ids of the other tasks, which have to be read again; otherwise None.
 
     """
 
@@ -70,8 +69,8 @@ class Enqueued:
     replayed: list[str] | None = None
 
     @classmethod
-    def before(cls, entries: list[Any]) -> "Enqueued":
-        """Take up what a record has kept of the first request's tasks."""
+    def replay(cls, entries: list[Any]) -> "Enqueued":
+        """Restore the result of the first request from its record."""
         return cls(
             tasks=[_restored(entry) for entry in entries if not isinstance(entry, str)],
             replayed=[entry for entry in entries if isinstance(entry, str)],
@@ -88,11 +87,11 @@ def enqueue_once(
     enqueue: Callable[[Calls], list[StoredTask]],
 ) -> Enqueued:
     """
-    Check calls and enqueue them, unless a request with the same key came before.
+    Check calls and enqueue them, unless there was an earlier request with the same key.
 
     Raises:
-        IdempotencyKeyReused: 422, that request was another one.
-        IdempotencyInProgress: 409, it is not done, and was not within `WAIT_SECONDS`.
+        IdempotencyKeyReused: 422, the earlier request was a different one.
+        IdempotencyInProgress: 409, the earlier request did not finish within `WAIT_SECONDS`.
         Problem: what checking and enqueueing raise; the key is then unused.
 
     """
@@ -111,7 +110,7 @@ def enqueue_once(
         elif record.fingerprint != request.fingerprint:
             raise IdempotencyKeyReused
         elif record.tasks is not None:
-            return Enqueued.before(record.tasks)
+            return Enqueued.replay(record.tasks)
         if time.monotonic() >= deadline:
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
         _let_others_use_the_connection()
@@ -122,7 +121,7 @@ def _record_of(request: KeyedRequest) -> IdempotencyRecord | None:
     records = IdempotencyRecord.objects.using(_database())
     record = records.filter(client_number=request.client, key=request.key).first()
     if record is not None and record.created_at <= timezone.now() - LIFETIME:
-        # By its primary key: a new record that another request has just written stays.
+        # By primary key, to keep a new record that another request has just written.
         records.filter(pk=record.pk).delete()
         return None
     return record
@@ -141,7 +140,7 @@ def _enqueue_first(
 
 @contextmanager
 def _record_for(request: KeyedRequest, *, is_transaction: bool) -> Iterator[IdempotencyRecord]:
-    """Hold the key of a request for as long as the block takes; should it fail, free it again."""
+    """Hold the key of a request during the block; if that fails, release the key."""
     if is_transaction:
         with transaction.atomic(using=_database()):
             _refuse_to_wait_in_the_database(request)
@@ -150,11 +149,11 @@ def _record_for(request: KeyedRequest, *, is_transaction: bool) -> Iterator[Idem
     record = _write_pending(request)
     try:
         yield record
-    except EnqueuedAllTheSame:
+    except EnqueuedWithoutOwner:
         raise
     except Exception:
         if not record.tasks:
-            # Nothing was handed to the backend: the key is free for another try.
+            # Nothing was passed to the backend: the key can be used for another attempt.
             record.delete()
         raise
 
@@ -175,10 +174,10 @@ def _write_pending(request: KeyedRequest) -> IdempotencyRecord:
 
 def _refuse_to_wait_in_the_database(request: KeyedRequest) -> None:
     """
-    Take a lock that is free or given up at once, where PostgreSQL would let the insert wait.
+    Take a lock, or fail immediately; on PostgreSQL, the insert would wait.
 
     Raises:
-        _AnotherIsFirst: another request holds it; that waits, but without a connection.
+        _AnotherIsFirst: another request holds the lock; the caller waits without a connection.
 
     """
     connection = connections[_database()]
@@ -202,14 +201,14 @@ def _database() -> str:
 
 
 def _kept(task: StoredTask) -> Any:
-    """Keep the id of a task that can be read again, and otherwise all that there is of it."""
+    """Return the id of a task that can be read again, otherwise a copy of the task."""
     if adapter_for(task.backend).keeps_results:
         return task.id
     fields = {
         name: timestamp(value) if isinstance(value, datetime) else value
         for name, value in asdict(task).items()
     }
-    # As text: no store takes every value that a task may have returned at once.
+    # As text: a JSON column cannot store every value that a task may have returned.
     return {"task": json_text(fields)}
 
 

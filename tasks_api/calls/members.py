@@ -1,5 +1,5 @@
 """
-The place of further members of a call: an optional app adds its own to `POST /tasks/` and to batches.
+Additional members of a call: an optional app adds its own to `POST /tasks/` and to batches.
 
 Example:
     `register_call_member(CallMember("callback_url", schema={"type": "string", "format": "uri"},
@@ -19,14 +19,14 @@ from tasks_api.faults import Fault
 @dataclass(frozen=True, slots=True)
 class CallMember:
     """
-    An optional member of a call; null and a member that is left out mean the same.
+    An optional member of a call; null means the same as leaving it out.
 
     Attributes:
         name: the member.
-        schema: its JSON Schema, for the document.
-        check: returns what is wrong with a value, with pointers into the value (`""` for itself).
-        enqueued: takes the tasks that were enqueued with a value, and the values; called within the
-            transaction of the enqueue, where the task's backend has one: what it raises undoes that.
+        schema: its JSON Schema, for the OpenAPI document.
+        check: returns the faults of a value, with pointers into the value (`""` for the value itself).
+        enqueued: takes the tasks that were enqueued with a value, and the values. It is called within
+            the transaction of the enqueue, if the task's backend has one; an exception rolls it back.
 
     """
 
@@ -40,12 +40,12 @@ call_members: dict[str, CallMember] = {}
 
 
 def register_call_member(member: CallMember) -> None:
-    """Let calls have one more member; call it in `AppConfig.ready()`."""
+    """Add a member to calls; call this in `AppConfig.ready()`."""
     call_members[member.name] = member
 
 
 def faults_of_members(body: dict[str, Any], caller: Caller) -> list[Fault]:
-    """Return what is wrong with the further members of a call."""
+    """Return the faults of the additional members of a call."""
     return [
         fault.under(name)
         for name, member in call_members.items()

@@ -1,7 +1,7 @@
 """
-Which tasks can be enqueued: what the installed apps define and the settings expose.
+The tasks that can be enqueued: installed apps define them, and settings expose them.
 
-A name that a client sends is only ever a key of this registry; nothing is imported for it.
+A name that a client sends is only looked up in this registry; it is never imported.
 """
 
 import inspect
@@ -47,7 +47,7 @@ class Registry:
     The task types of this process.
 
     Attributes:
-        unservable: the names of exposed tasks whose signature cannot be served, with the reason.
+        unservable: the names of exposed tasks that cannot be served, with the reason.
 
     """
 
@@ -58,10 +58,10 @@ class Registry:
 
     def discover(self) -> None:
         """
-        Import the `tasks` module of every installed app and collect the tasks found there.
+        Import the `tasks` module of every installed app and collect its tasks.
 
         Raises:
-            ImproperlyConfigured: a module fails while it is imported; the message names it.
+            ImproperlyConfigured: a module cannot be imported; the message names it.
 
         """
         for app in apps.get_app_configs():
@@ -71,7 +71,7 @@ class Registry:
         self.forget()
 
     def forget(self) -> None:
-        """Build the task types anew when they are next asked for, from the settings as they are."""
+        """Discard the task types, so that they are rebuilt from the current settings."""
         self._task_types = None
         self.unservable = {}
 
@@ -103,7 +103,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _tasks_of(module: ModuleType) -> "Iterator[Task[..., Any]]":
-    """Yield the module's tasks, without aliases: what is found again where its own path points."""
+    """Yield the module's tasks without aliases: only tasks that are found under their own path."""
     for value in vars(module).values():
         if isinstance(value, Task):
             task: Task[..., Any] = value

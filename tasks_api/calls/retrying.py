@@ -1,4 +1,4 @@
-"""Enqueueing anew what has finished, as a task of its own."""
+"""Enqueueing a finished task again, as a new task."""
 
 from tasks_api.backends import Call, StoredTask
 from tasks_api.calls.checking import check_call
@@ -8,11 +8,11 @@ from tasks_api.problems import NotFinished
 
 def call_again(task: StoredTask, caller: Caller, *, owner: int) -> Call:
     """
-    Make the call of a finished task once more, to run as soon as it can.
+    Return the call of a finished task again, to run as soon as possible.
 
     Raises:
-        NotFinished: 409, the task may still succeed.
-        Problem: 400, the call does not fit the task type as it is today; pointers are into the task.
+        NotFinished: 409, the task is not finished.
+        Problem: 400, the call does not fit the current task type; pointers lead into the task.
 
     """
     if not task.is_finished:

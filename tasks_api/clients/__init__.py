@@ -1,1 +1,1 @@
-"""Who calls: clients, their keys, and whose a task is."""
+"""Clients, their keys, and the ownership of tasks."""

@@ -1,4 +1,4 @@
-"""A client as a request knows it."""
+"""The client that sent a request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,9 @@ from tasks_api.models import Client, Scope
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """
-    Who sent a request, and what that client may do; read once and then kept for a few seconds.
+    The client that sent a request, and what it may do; cached for a few seconds.
 
-    `key_expires_at` is None for a key without end, and for a client that came without a key.
+    `key_expires_at` is None for a key that does not expire, and for a request without a key.
     """
 
     number: int
@@ -25,7 +25,7 @@ class Caller:
 
     @classmethod
     def of(cls, client: Client, *, key_expires_at: datetime | None = None) -> "Caller":
-        """Take down what the client's row says now."""
+        """Copy the current state of the client's row."""
         return cls(
             number=client.number,
             name=client.name,
@@ -40,11 +40,11 @@ class Caller:
         return Scope.ADMIN in self.scopes
 
     def may(self, scope: str) -> bool:
-        """Tell whether the client has the scope; an admin reads without the scope for it."""
+        """Return whether the client has the scope; an admin may read without the scope `read`."""
         return scope in self.scopes or (scope == Scope.READ and self.is_admin)
 
     def may_enqueue(self, task_name: str) -> bool:
-        """Tell whether the client may enqueue tasks of this type."""
+        """Return whether the client may enqueue tasks of this type."""
         return Scope.ENQUEUE in self.scopes and any(
             fnmatchcase(task_name, pattern) for pattern in self.task_patterns
         )

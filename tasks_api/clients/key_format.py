@@ -1,10 +1,10 @@
 """
-The text of a key: `tk_<key id>_<secret><checksum>`, in letters and digits.
+The format of a key: `tk_<key id>_<secret><checksum>`, in letters and digits.
 
 A double click selects all of it. The key id, 12 characters, is public: lists and logs may show it.
-The secret is 256 random bits in 43 characters. The checksum, 6 characters, is the CRC-32 of all that
-stands before it: a key that was cut or mistyped is told apart without a query, and scanners for leaked
-secrets can tell one of ours from noise. It protects nothing: the secret does.
+The secret is 256 random bits in 43 characters. The checksum, 6 characters, is the CRC-32 of everything
+before it: a truncated or mistyped key is detected without a query, and scanners for leaked secrets can
+recognize our keys. It adds no security; the secret provides that.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PresentedKey:
-    """A key of the right form: what it is looked up by, and what is compared."""
+    """A well-formed key: the id to look it up by, and the digest to compare."""
 
     key_id: str
     digest: str
@@ -38,7 +38,7 @@ class PresentedKey:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just drawn; the text is to be shown once and kept nowhere."""
+    """A newly generated key; show its text once and do not store it."""
 
     key_id: str
     text: str = field(repr=False)
@@ -48,15 +48,15 @@ class NewKey:
         return _digest(self.text)
 
 
-def draw() -> NewKey:
-    """Draw a new key."""
+def generate() -> NewKey:
+    """Generate a new key."""
     key_id = "".join(secrets.choice(ALPHABET) for _ in range(_ID_LENGTH))
     body = f"{PREFIX}{key_id}_{_base62(secrets.randbits(SECRET_BITS), _SECRET_LENGTH)}"
     return NewKey(key_id, body + _checksum(body))
 
 
 def parse(text: str) -> PresentedKey | None:
-    """Read a key that somebody presents; None for what cannot be one of ours."""
+    """Read a key; None for a text that cannot be one of our keys."""
     match = _FORM.fullmatch(text)
     if match is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         return None
@@ -64,7 +64,7 @@ def parse(text: str) -> PresentedKey | None:
 
 
 def _digest(text: str) -> str:
-    # No slow hash: 256 random bits cannot be guessed, however fast one guesses.
+    # A fast hash is enough: 256 random bits cannot be guessed.
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Keys: issuing them, revoking them, and telling who presents one."""
+"""Keys: issuing them, and finding the client that a key belongs to."""
 
 import hmac
 import time
@@ -14,12 +14,12 @@ from tasks_api.conf import reset_when_settings_change, tasks_api_settings
 from tasks_api.models import Client, ClientKey
 
 _DIGEST_OF_NOTHING = "0" * 64
-_MAX_REMEMBERED = 10_000
+_MAX_CACHED = 10_000
 
 
 def issue(client: Client, *, expires_at: datetime | None = None) -> key_format.NewKey:
-    """Give a client one more key; its text is nowhere but in what this returns."""
-    key = key_format.draw()
+    """Create another key for a client; only the returned object has its text."""
+    key = key_format.generate()
     ClientKey.objects.create(
         key_id=key.key_id, client=client, digest=key.digest, expires_at=expires_at
     )
@@ -29,10 +29,10 @@ def issue(client: Client, *, expires_at: datetime | None = None) -> key_format.N
 @sensitive_variables("text")
 def caller_with(text: str) -> Caller | None:
     """
-    Tell whose key this is; None for a key that is malformed, unknown, wrong, expired or revoked.
+    Return the client of a key; None if the key is malformed, unknown, wrong, expired or revoked.
 
-    A key that was good is believed for `REMEMBER_KEYS_SECONDS` without a query: that is how long a
-    revocation takes to be heard in every process.
+    A valid key is cached for `REMEMBER_KEYS_SECONDS`, so a revocation can take that long to have an
+    effect in every process.
     """
     presented = key_format.parse(text)
     if presented is None:
@@ -42,7 +42,7 @@ def caller_with(text: str) -> Caller | None:
 
 def _look_up(presented: key_format.PresentedKey) -> Caller | None:
     key = ClientKey.objects.select_related("client").filter(pk=presented.key_id).first()
-    # The same comparison for a key that is not there: an unknown key id takes as long as a known one.
+    # Compare for an unknown key id too, so that it takes as long as a known one.
     stored = _DIGEST_OF_NOTHING if key is None else key.digest
     if not hmac.compare_digest(stored, presented.digest) or key is None or not key.is_usable:
         return None
@@ -53,7 +53,7 @@ def _look_up(presented: key_format.PresentedKey) -> Caller | None:
 
 
 class _Remembered:
-    """The callers of good keys, by the digests of those, for the seconds that the settings say."""
+    """A cache of the clients of valid keys, by digest, for `REMEMBER_KEYS_SECONDS`."""
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[Caller, float]] = {}
@@ -69,8 +69,8 @@ class _Remembered:
         return caller
 
     def remember(self, digest: str, caller: Caller) -> None:
-        # As many as there are good keys; a bound all the same.
-        if len(self._entries) >= _MAX_REMEMBERED:
+        # There is only one entry for each valid key; this limits memory anyway.
+        if len(self._entries) >= _MAX_CACHED:
             self._entries.clear()
         until = time.monotonic() + tasks_api_settings().remember_keys_seconds
         self._entries[digest] = (caller, until)
@@ -84,5 +84,5 @@ _remembered = _Remembered()
 
 @reset_when_settings_change
 def forget_remembered_keys() -> None:
-    """Look every key up anew in this process."""
+    """Clear this process's cache of keys."""
     _remembered.forget()

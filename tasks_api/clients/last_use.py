@@ -1,4 +1,4 @@
-"""When keys were last used: written by a thread of its own, so that no request waits for it."""
+"""When keys were last used; a separate thread writes it, so that no request waits for it."""
 
 import logging
 import threading
@@ -10,13 +10,13 @@ from django.utils import timezone
 from tasks_api.models import ClientKey
 
 INTERVAL = timedelta(minutes=1)
-"""How often the moment of a key is written at most."""
+"""The minimum time between two writes for a key."""
 
 logger = logging.getLogger("tasks_api.clients")
 
 
 class LastUses:
-    """The keys whose use has yet to be written; there is a thread as long as there are any."""
+    """The keys whose use has not been written yet; a thread runs while there are any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,20 +24,20 @@ class LastUses:
         self._writer: threading.Thread | None = None
 
     def note(self, key: ClientKey) -> None:
-        """Have it written that the key is used, unless the row says so already."""
+        """Record that the key is used, unless the row was updated recently."""
         if key.last_used_at is not None and key.last_used_at > timezone.now() - INTERVAL:
             return
         with self._lock:
             self._pending.add(key.key_id)
             if self._writer is None:
-                # A daemon: nobody waits at the end of the process for what is merely nice to know.
+                # A daemon: the process does not wait for it at its end.
                 self._writer = threading.Thread(
                     target=self._write, name="last-use-of-keys", daemon=True
                 )
                 self._writer.start()
 
     def wait(self, timeout: float) -> None:
-        """Wait until all is written, for so many seconds at most."""
+        """Wait until everything is written, for `timeout` seconds at most."""
         writer = self._writer
         if writer is not None:
             writer.join(timeout)

@@ -1,7 +1,7 @@
 """
-Whose a task is: read from its id where we draw the ids, else from a ledger with a row a task.
+Task ownership: read from the id if we generated it, otherwise from a table with a row for each task.
 
-Nothing outside of here knows which of the two it is.
+Other modules do not depend on which of the two is used.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from django.tasks.signals import task_enqueued
 
 from tasks_api.backends import Adapter, adapter_for
 from tasks_api.clients.caller import Caller
-from tasks_api.ids import PROJECT, ids_belong_to, owner_of, usual_owner
+from tasks_api.ids import PROJECT, default_owner, ids_belong_to, owner_of
 from tasks_api.models import PROJECT_NAME, Client, TaskOwner
 
 
 def readable(caller: Caller, adapter: Adapter, identifiers: Sequence[str]) -> list[str]:
-    """Return those of these tasks that a client may know of, in this order; they may not exist."""
+    """Return the ids, in this order, of tasks that a client may read if they exist."""
     if caller.is_admin:
         return [*identifiers]
     if adapter.ids_carry_owner:
@@ -32,15 +32,15 @@ def readable(caller: Caller, adapter: Adapter, identifiers: Sequence[str]) -> li
 
 
 def owner_of_task(adapter: Adapter, identifier: str) -> int:
-    """Return the number of the client whose task this is, or of the project's own code."""
+    """Return the number of the client that owns a task, or of the project's own code."""
     if adapter.ids_carry_owner:
         return _owner_in(identifier)
     rows = TaskOwner.objects.filter(backend=adapter.backend.alias, task_id=identifier)
     return rows.values_list("client_number", flat=True).first() or PROJECT
 
 
-def owner_called(name: str) -> int | None:
-    """Return the number of the client of this name, or of the project's own code."""
+def owner_named(name: str) -> int | None:
+    """Return the number of the client with this name, or of the project's own code."""
     if name == PROJECT_NAME:
         return PROJECT
     clients = Client.objects.filter(name=name)
@@ -48,7 +48,7 @@ def owner_called(name: str) -> int | None:
 
 
 def record_owner(adapter: Adapter, identifier: str, owner: int) -> None:
-    """Note whose a task is that was just enqueued, where its id does not say so."""
+    """Record the owner of a new task whose id does not contain it."""
     if owner != PROJECT and adapter.keeps_results and not adapter.ids_carry_owner:
         TaskOwner.objects.create(
             backend=adapter.backend.alias, task_id=identifier, client_number=owner
@@ -58,7 +58,7 @@ def record_owner(adapter: Adapter, identifier: str, owner: int) -> None:
 @contextmanager
 def on_behalf_of(client: Client) -> Iterator[None]:
     """
-    Give the tasks that the project's own code enqueues in this context to a client.
+    Make a client the owner of tasks that the project's own code enqueues in this context.
 
     Example:
         `with on_behalf_of(client): send_invoice.enqueue(order.pk)`.
@@ -76,8 +76,8 @@ def _owner_in(identifier: str) -> int:
 
 
 def _enqueued(*, task_result: "TaskResult[..., Any]", **_: Any) -> None:
-    """Keep the ledger of what is enqueued on behalf of a client by the project's own code."""
-    if (owner := usual_owner()) != PROJECT:
+    """Record the owner of a task that the project's own code enqueued on behalf of a client."""
+    if (owner := default_owner()) != PROJECT:
         record_owner(adapter_for(task_result.backend), str(task_result.id), owner)
 
 

@@ -1,4 +1,4 @@
-"""How many requests a client may send."""
+"""Rate limits of clients."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A number of requests in each window of so many seconds."""
+    """`limit` requests in each window of `seconds`."""
 
     limit: int
     seconds: int
@@ -18,7 +18,7 @@ class Rate:
 
     @classmethod
     def of(cls, text: str) -> "Rate | None":
-        """Read what the model has validated, such as `100/min`; None for an empty text."""
+        """Read a rate that the model has validated, such as `100/min`; None for an empty text."""
         if not text:
             return None
         limit, _, period = text.partition("/")

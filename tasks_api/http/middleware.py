@@ -1,4 +1,4 @@
-"""What a project puts around its views so that every answer, not ours alone, names its request."""
+"""Middleware that gives every answer of a project, not only ours, the id of its request."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tasks_api.logs import current_request_id
 
 
 class RequestIDMiddleware:
-    """Sets `X-Request-ID` on every answer and on the log records written meanwhile."""
+    """Sets `X-Request-ID` on every answer, and the request's id on its log records."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

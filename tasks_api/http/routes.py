@@ -1,5 +1,5 @@
 """
-The places of resources: an optional app adds its own before the URLs are built.
+The routes of resources; an optional app registers its own before the URLs are built.
 
     class SchedulesConfig(AppConfig):
         def ready(self):
@@ -7,7 +7,7 @@ The places of resources: an optional app adds its own before the URLs are built.
 
             register_route(Route("schedules", "schedules", ScheduleViewSet, {"get": "list"}, link="schedules"))
 
-The views are subclasses of `tasks_api.http.views.resource.Resource`, and their methods operations: with
+The views are subclasses of `tasks_api.http.views.resource.Resource`, and their methods are operations, so
 that they are authenticated, documented and linked to like the others.
 """
 
@@ -24,11 +24,11 @@ class Route:
     A path, and the view that serves it.
 
     Attributes:
-        path: without slashes at its ends, with converters as Django has them: `tasks/<str:task_id>`.
-        name: what the URL is reversed by, within the namespace `tasks_api`.
+        path: without leading and trailing slashes, with Django's converters: `tasks/<str:task_id>`.
+        name: the name to reverse the URL by, within the namespace `tasks_api`.
         view: a subclass of `Resource`.
-        actions: of a view set, its method for each method of HTTP in lower case.
-        link: the member of `GET /` that links to it; None for a path that is not linked to.
+        actions: for a view set, its method for each HTTP method in lower case.
+        link: the member of `GET /` that links to it; None for no link.
 
     """
 
@@ -41,9 +41,9 @@ class Route:
     @property
     def patterns(self) -> list[URLPattern]:
         """
-        The canonical form, and the form without the slash.
+        The patterns of the path with and without a trailing slash.
 
-        The one with the slash has the name; the other stays out of the OpenAPI document.
+        The one with the slash has the name; the other is not in the OpenAPI document.
         """
         actions = [dict(self.actions)] if self.actions else []
         unlisted: Any = self.view.as_view(*actions, schema=None)
@@ -55,10 +55,10 @@ _registered: list[Route] = []
 
 
 def register_route(route: Route) -> None:
-    """Serve one more resource; call it in `AppConfig.ready()`."""
+    """Add a resource; call this in `AppConfig.ready()`."""
     _registered.append(route)
 
 
 def registered_routes() -> tuple[Route, ...]:
-    """Return what optional apps have registered."""
+    """Return the routes that optional apps have registered."""
     return tuple(_registered)

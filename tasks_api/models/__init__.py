@@ -1,4 +1,4 @@
-"""What the app keeps in the database beside the tasks themselves."""
+"""The tables of the app; tasks are in the tables of their backends."""
 
 from tasks_api.models.chore import Chore, ChoreQuerySet
 from tasks_api.models.client import (

@@ -1,4 +1,4 @@
-"""What is done now and then, by one worker for all of them."""
+"""Periodic work that one worker does for all workers."""
 
 from typing import ClassVar
 
@@ -9,13 +9,13 @@ from tasks_api.models.database_clock import ago
 
 
 class ChoreQuerySet(models.QuerySet["Chore"]):
-    """Turns at chores, by the database's clock."""
+    """Turns at chores, by the database's clock; one process at a time has the turn."""
 
     def take_turn(self, name: str, *, every: float) -> bool:
         """
-        Begin a chore where its last beginning is `every` seconds ago; of several, one alone does.
+        Begin a chore if it last began `every` seconds ago; return True for one process only.
 
-        A chore that nobody has heard of is due for the first time after that time, too.
+        A new chore is due for the first time after `every` seconds.
         """
         if self.filter(pk=name, begun_at__lte=ago(every)).update(begun_at=Now()):
             return True
@@ -24,16 +24,16 @@ class ChoreQuerySet(models.QuerySet["Chore"]):
         return False
 
     def keep_turn(self, name: str) -> None:
-        """Note that somebody is still at it."""
+        """Record that the chore is still in progress."""
         self.filter(pk=name).update(begun_at=Now())
 
     def give_turn_back(self, name: str, *, every: float) -> None:
-        """Let whoever looks next begin where one has left off."""
+        """Release the chore, so that the next process continues."""
         self.filter(pk=name).update(begun_at=ago(every))
 
 
 class Chore(models.Model):
-    """What is done now and then, by one worker for all of them."""
+    """Periodic work that one worker does for all workers."""
 
     name = models.CharField(max_length=32, primary_key=True)
     begun_at = models.DateTimeField(db_default=Now())

@@ -1,4 +1,4 @@
-"""The programs that call us."""
+"""The programs that use the API."""
 
 import secrets
 from typing import Any
@@ -10,10 +10,10 @@ from django.db import models
 from tasks_api.models.scope import usual_scopes, validate_scopes
 
 LARGEST_CLIENT_NUMBER = 2**32 - 1
-"""A number has 32 bits in the ids of its client's tasks; 0 is the project's own code."""
+"""The ids of tasks have 32 bits for the client's number; 0 is the project's own code."""
 
 PROJECT_NAME = "project"
-"""What stands for the project's own code where clients are named."""
+"""The name of the project's own code in places that name clients."""
 
 
 def random_client_number() -> int:
@@ -26,36 +26,36 @@ def every_task() -> list[str]:
 
 def validate_name(value: str) -> None:
     if value == PROJECT_NAME:
-        raise ValidationError(f"No client can be called {PROJECT_NAME}.")
+        raise ValidationError(f"The name {PROJECT_NAME} is reserved: choose another name.")
 
 
 def validate_patterns(value: Any) -> None:
     if not isinstance(value, list) or not all(
         isinstance(pattern, str) and 0 < len(pattern) <= 255 for pattern in value
     ):
-        raise ValidationError("Task patterns are a list of patterns such as shop.tasks.*.")
+        raise ValidationError("Task patterns must be a list of patterns, such as shop.tasks.*.")
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """
-        Refuse.
+        Refuse to delete clients.
 
         Raises:
-            ProtectedError: always: a number that is free again would give its tasks away.
+            ProtectedError: always; a new client with a reused number would own the old tasks.
 
         """
         raise models.ProtectedError(
-            "A client is not deleted, since its tasks are known by its number: revoke its keys.",
+            "A client cannot be deleted, because its number identifies its tasks: revoke its keys.",
             set(self),
         )
 
 
 class Client(models.Model):
     """
-    A program that calls us.
+    A program that uses the API.
 
-    Its number is random, stands in the ids of its tasks, and is never used again: a client is not
+    Its number is random, is part of the ids of its tasks, and is never reused: clients cannot be
     deleted.
     """
 
@@ -102,5 +102,5 @@ class Client(models.Model):
         return self.name
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refuse, as the queryset does."""
+        """Refuse, like the queryset."""
         return Client.objects.filter(pk=self.pk).delete()

@@ -1,4 +1,4 @@
-"""What clients authenticate with."""
+"""The keys of clients."""
 
 from datetime import timedelta
 
@@ -11,11 +11,11 @@ from tasks_api.models.client import Client
 
 class ClientKeyQuerySet(models.QuerySet["ClientKey"]):
     def revoke(self) -> int:
-        """End the keys that are not revoked yet; return how many those were."""
+        """Revoke the keys that are not revoked yet; return their number."""
         return self.filter(revoked_at=None).update(revoked_at=timezone.now())
 
     def used(self, key_ids: set[str], *, interval: timedelta) -> int:
-        """Note that these keys are in use, unless that was noted within the interval."""
+        """Record the use of these keys, at most once per interval; return how many were updated."""
         now = timezone.now()
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - interval)
         return self.filter(stale, pk__in=key_ids).update(last_used_at=now)
@@ -23,9 +23,9 @@ class ClientKeyQuerySet(models.QuerySet["ClientKey"]):
 
 class ClientKey(models.Model):
     """
-    What a client authenticates with; a client has several, so that they rotate without a gap.
+    A key that a client authenticates with; it can have several, so that they rotate without a gap.
 
-    The secret is not here: of the whole key only a SHA-256 digest is kept.
+    The secret is not stored, only a SHA-256 digest of the whole key.
     """
 
     key_id = models.CharField(max_length=12, primary_key=True, editable=False)
@@ -46,7 +46,7 @@ class ClientKey(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is neither revoked nor past its end."""
+        """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (
             self.expires_at is None or timezone.now() < self.expires_at
         )

@@ -1,4 +1,4 @@
-"""Moments by the database's clock, which all machines share."""
+"""Times by the database's clock, which all machines share."""
 
 from datetime import timedelta
 

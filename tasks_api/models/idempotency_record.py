@@ -1,4 +1,4 @@
-"""What the `Idempotency-Key`s of clients have led to."""
+"""The tasks that were enqueued with `Idempotency-Key`s."""
 
 from typing import ClassVar
 
@@ -7,9 +7,9 @@ from django.db import models
 
 class IdempotencyRecord(models.Model):
     """
-    Which tasks a client's `Idempotency-Key` has led to: `tasks` is null until they are enqueued.
+    The tasks of a client's `Idempotency-Key`; `tasks` is null until they are enqueued.
 
-    The constraint arbitrates between requests that come at once. Tasks outlive their record.
+    The constraint lets only one of several simultaneous requests enqueue. Tasks outlive their record.
     """
 
     client_number = models.PositiveBigIntegerField()

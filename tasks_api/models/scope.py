@@ -1,5 +1,5 @@
 """
-What a client may be allowed to do; an optional app adds scopes of its own.
+Scopes: what a client may do; an optional app registers its own.
 
 Example:
     `register_scope("schedule", "Keep schedules", needs=Scope.ENQUEUE)`, in `AppConfig.ready()`.
@@ -14,12 +14,12 @@ from django.db import models
 
 
 class Scope(models.TextChoices):
-    """What a client may do."""
+    """The built-in scopes."""
 
     ENQUEUE = "enqueue", "Enqueue tasks"
     READ = "read", "Read its own tasks"
     CANCEL = "cancel", "Cancel its own tasks"
-    ADMIN = "admin", "Read everybody's tasks, queues and workers"
+    ADMIN = "admin", "Read all tasks, queues and workers"
 
 
 _labels: dict[str, str] = {scope.value: str(scope.label) for scope in Scope}
@@ -27,14 +27,14 @@ _needs: dict[str, str] = {}
 
 
 def register_scope(name: str, label: str, *, needs: str | None = None) -> None:
-    """Let clients have one more scope; where it needs another one, none has it without that."""
+    """Add a scope; with `needs`, a client can have it only together with that other scope."""
     _labels[name] = label
     if needs is not None:
         _needs[name] = needs
 
 
 def scope_choices() -> Iterator[tuple[str, str]]:
-    """Yield every scope with its label, in the form of Django's choices."""
+    """Yield every scope with its label, as choices of a Django field."""
     yield from _labels.items()
 
 
@@ -47,7 +47,7 @@ def validate_scopes(value: Any) -> None:
     if not isinstance(value, list) or any(
         not isinstance(one, str) or one not in known for one in value
     ):
-        raise ValidationError(f"Scopes are a list of: {', '.join(known)}.")
+        raise ValidationError(f"Scopes must be a list of: {', '.join(known)}.")
     for name in value:
         if name in _needs and _needs[name] not in value:
             raise ValidationError(f"The scope {name} needs the scope {_needs[name]}.")

@@ -1,4 +1,4 @@
-"""Whose the tasks are whose ids do not say so."""
+"""Owners of tasks whose ids do not contain them."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class TaskOwner(models.Model):
-    """Whose a task is, for backends that pick ids of their own; other ids carry their owner."""
+    """The owner of a task, for backends that generate their own ids."""
 
     backend = models.CharField(max_length=255)
     task_id = models.CharField(max_length=255)

@@ -11,10 +11,10 @@ from tasks_api.models.database_clock import ago
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
-    """Workers judged by the database's clock alone, which all machines share."""
+    """Workers; all times are by the database's clock, which all machines share."""
 
     def seen(self, worker_ids: Collection[str]) -> int:
-        """Note that these workers are alive; return how many of them still have a row."""
+        """Record that these workers are alive; return how many of them still have a row."""
         return self.filter(pk__in=worker_ids).update(last_seen_at=Now())
 
     def unseen_for(self, seconds: float) -> "WorkerQuerySet":
@@ -28,10 +28,10 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
 class Worker(models.Model):
     """
-    A process that runs tasks: one row from its start until its end is known.
+    A process that runs tasks; it has a row from its start until its end is noticed.
 
-    `current_task` is written by the statement that claims the task, so that the task of a dead
-    worker is found through this row.
+    The statement that claims a task also writes `current_task`, so that the task of a dead worker is
+    found through this row.
     """
 
     worker_id = models.CharField(max_length=64, primary_key=True)

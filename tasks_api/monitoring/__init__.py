@@ -1,1 +1,1 @@
-"""What whoever operates the service wants to know: what waits in queues, and who works."""
+"""Monitoring: waiting and running tasks by queue, and the workers."""

@@ -1,4 +1,4 @@
-"""The queues of all task backends: what waits in them, and what runs."""
+"""The queues of all task backends, with their waiting and running tasks."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -19,17 +19,14 @@ class QueueRepresentation(TypedDict):
     """One queue of a task backend, as it was some seconds ago."""
 
     name: str
-    backend: Annotated[str, Field(description="What `TASKS` calls it.", examples=["default"])]
+    backend: Annotated[str, Field(description="Its alias in `TASKS`.", examples=["default"])]
     ready: Annotated[int, Field(description="Tasks that wait for a worker.")]
     deferred: Annotated[int, Field(description="Tasks that wait for their `run_after`.")]
     running: int
     oldest_ready_age_seconds: Annotated[
         float | None,
         Field(
-            description=(
-                "For how long a worker could have taken the task that waits longest; null where "
-                "none is ready."
-            )
+            description=("How long the oldest ready task has been ready; null if none is ready.")
         ),
     ]
 
@@ -42,10 +39,10 @@ class QueueListRepresentation(TypedDict):
 
 def queues() -> list[QueueFigures]:
     """
-    Tell of every queue of the backends that can, by name and backend; some seconds old.
+    Return every queue of the backends that can count, by name and backend; some seconds old.
 
     Raises:
-        QueuesNotSupported: 501, no backend can.
+        QueuesNotSupported: 501, no backend can count.
 
     """
     if not _observable():
@@ -53,24 +50,24 @@ def queues() -> list[QueueFigures]:
     return _figures.get()
 
 
-def queue_called(name: str, backend: str | None) -> QueueFigures:
+def queue_named(name: str, backend: str | None) -> QueueFigures:
     """
-    Tell of one queue; `backend` says which, where several backends have one of that name.
+    Return one queue; `backend` is needed if several backends have a queue with this name.
 
     Raises:
         NotFound: 404, there is none.
         InvalidRequest: 400, there are several.
-        QueuesNotSupported: 501, no backend can tell.
+        QueuesNotSupported: 501, no backend can count.
 
     """
     found = [queue for queue in queues() if queue.name == name]
     if backend is not None:
         found = [queue for queue in found if queue.backend == backend]
     if not found:
-        raise NotFound("There is no queue of this name.")
+        raise NotFound("There is no queue with this name.")
     if len(found) > 1:
         aliases = ", ".join(queue.backend for queue in found)
-        detail = f"Should be there, since several backends have such a queue: {aliases}."
+        detail = f"Should be present, because several backends have this queue: {aliases}."
         raise InvalidRequest(faults=[Fault("missing", detail, parameter="backend")])
     return found[0]
 
@@ -89,7 +86,7 @@ def represent_queue(queue: QueueFigures) -> QueueRepresentation:
 
 @reset_when_settings_change
 def forget_figures() -> None:
-    """Count anew the next time that somebody asks."""
+    """Discard the figures, so that the next request counts again."""
     _figures.forget()
 
 
@@ -108,7 +105,7 @@ def _count() -> list[QueueFigures]:
 
 
 def _known(aliases: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the backend and the name of each queue that settings or task types name."""
+    """Yield the backend and the name of each queue in settings or task types."""
     for alias in aliases:
         for name in adapter_for(alias).backend.queues:
             yield alias, name

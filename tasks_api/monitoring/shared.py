@@ -1,21 +1,21 @@
-"""What is costly to find out, found out now and then and shared by all threads of a process."""
+"""A value that is costly to compute, shared by all threads of a process for some time."""
 
 import threading
 import time
 from collections.abc import Callable
 
 MIN_SECONDS = 5.0
-"""For how long a value is shared at least."""
+"""How long a value is shared at least."""
 
-TIMES_COST = 10
-"""How many times as long as it took a value is shared: finding out is a tenth of the time at most."""
+COST_FACTOR = 10
+"""How long a value is shared, as a multiple of the time that computing it took."""
 
 
 class Shared[Value]:
     """
-    A value that one thread at a time computes, while the others are given the last one.
+    A value that one thread at a time computes, while the others get the last one.
 
-    Only where there is none yet do they wait for it.
+    They wait only while there is none yet.
     """
 
     def __init__(self, compute: Callable[[], Value]) -> None:
@@ -24,7 +24,7 @@ class Shared[Value]:
         self._last: tuple[Value, float] | None = None
 
     def get(self) -> Value:
-        """Return the value, which may be as old as it is shared; what computing it raises passes."""
+        """Return the value, computed now or earlier; raises what computing raises."""
         last = self._last
         if last is None:
             self._computing.acquire()
@@ -39,11 +39,11 @@ class Shared[Value]:
             self._computing.release()
 
     def forget(self) -> None:
-        """Have the next one who asks compute anew."""
+        """Discard the value, so that the next `get()` computes it again."""
         self._last = None
 
     def _computed(self) -> tuple[Value, float]:
         start = time.monotonic()
         value = self._compute()
         end = time.monotonic()
-        return value, end + max(MIN_SECONDS, TIMES_COST * (end - start))
+        return value, end + max(MIN_SECONDS, COST_FACTOR * (end - start))

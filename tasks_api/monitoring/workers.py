@@ -1,4 +1,4 @@
-"""The processes that run tasks, as their rows tell."""
+"""The processes that run tasks, from their rows."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict
@@ -22,31 +22,29 @@ class WorkerRepresentation(TypedDict):
     hostname: str
     pid: int
     queue_names: Annotated[
-        list[str], Field(description="The queues it takes tasks from; `*` is all of them.")
+        list[str], Field(description="The queues whose tasks it runs; `*` stands for all queues.")
     ]
     started_at: Timestamp
     last_seen_at: Timestamp
     is_alive: Annotated[
         bool,
-        Field(description="Whether it was seen of late, by the database's clock."),
+        Field(description="Whether its heartbeat is recent, by the database's clock."),
     ]
-    current_task: Annotated[
-        str | None, Field(description="The id of the task that it runs; null where it runs none.")
-    ]
+    current_task: Annotated[str | None, Field(description="The id of the running task, or null.")]
 
 
 class WorkerListRepresentation(TypedDict):
-    """The workers, those that started first at the beginning."""
+    """The workers, in the order of their start."""
 
     results: list[WorkerRepresentation]
 
 
 def workers() -> list[WorkerRepresentation]:
     """
-    Tell of every worker that has not ended, and of those that are gone but not yet found missing.
+    Return all workers that have not ended, including dead workers that were not noticed yet.
 
     Raises:
-        QueuesNotSupported: 501, no backend has workers of ours.
+        QueuesNotSupported: 501, no backend has our workers.
 
     """
     adapter = next((adapter for adapter in adapters() if adapter.is_observable), None)
@@ -71,8 +69,8 @@ def _represent(worker: Any) -> WorkerRepresentation:
     }
 
 
-def _timestamp(moment: datetime, worker: Worker) -> str:
-    if timezone.is_naive(moment) and connections[str(worker._state.db)].vendor == "sqlite":
-        # Written by the database's own clock, which there knows no time zone but this.
-        return timestamp(moment.replace(tzinfo=UTC))
-    return timestamp(aware(moment))
+def _timestamp(time: datetime, worker: Worker) -> str:
+    if timezone.is_naive(time) and connections[str(worker._state.db)].vendor == "sqlite":
+        # Written by SQLite's own clock, which is in UTC.
+        return timestamp(time.replace(tzinfo=UTC))
+    return timestamp(aware(time))

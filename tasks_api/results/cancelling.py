@@ -1,4 +1,4 @@
-"""Ending a task before a worker starts it."""
+"""Cancelling a task before a worker starts it."""
 
 from django.tasks import TaskResultStatus
 
@@ -11,20 +11,20 @@ from tasks_api.results.reading import find
 
 def cancel(identifier: str, caller: Caller) -> StoredTask:
     """
-    Cancel a task that no worker has started; one that was cancelled before is returned as it is.
+    Cancel a task that no worker has started; a cancelled task is returned unchanged.
 
     Raises:
         NotCancellable: 409, the task is running or finished.
-        NotSupportedByBackend: 400, the task's backend cannot.
+        NotSupportedByBackend: 400, the task's backend does not support it.
         Problem: what reading the task raises.
 
     """
     adapter, task = find(identifier, caller)
     if task.status == TaskResultStatus.READY:
-        left = adapter.cancel(identifier)
-        if left is None:
+        ended = adapter.cancel(identifier)
+        if ended is None:
             raise NotFound
-        task = left
+        task = ended
     if [error.exception_class_path for error in task.errors] != [TaskCancelled.class_path()]:
         raise NotCancellable
     return task

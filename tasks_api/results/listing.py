@@ -1,4 +1,4 @@
-"""Lists of tasks, newest first: a page of an owner's, or some that are asked for by their ids."""
+"""Lists of tasks, newest first: a page of an owner's tasks, or tasks selected by their ids."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from tasks_api.clients.ownership import readable
 from tasks_api.problems import ListingNotSupported
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""How long the JSON of a page may be; a task that is longer is a page of its own."""
+"""The maximum size of a page's JSON; a larger task is a page of its own."""
 
-# What is left for the URLs of the neighbouring pages, which repeat the request's.
+# Reserved for the URLs of the adjacent pages, which repeat the request's query.
 _ROOM_FOR_PAGE_URLS = 32 * 1024
 
-type Spell = Callable[[Iterable[StoredTask]], Iterator[tuple[StoredTask, bytes]]]
-"""Gives each task with its JSON, few at a time: what is spelled to be measured is what is sent."""
+type Encode = Callable[[Iterable[StoredTask]], Iterator[tuple[StoredTask, bytes]]]
+"""Yields each task with its JSON, few at a time; the same bytes are measured and sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """
-    The JSON of tasks, newest first, and the positions that the neighbouring pages start from.
+    The JSON of tasks, newest first, and the positions where the adjacent pages start.
 
-    A page of filtered tasks may be short, or empty, and still have a next one.
+    A page of filtered tasks can be short or empty and still have a next page.
     """
 
     tasks: list[bytes]
@@ -33,15 +33,15 @@ class Page:
 
 
 def page_of(
-    selection: Selection, start: Position | None, *, owner: int, page_size: int, spell: Spell
+    selection: Selection, start: Position | None, *, owner: int, page_size: int, encode: Encode
 ) -> Page:
     """
-    List the tasks of an owner from a position, or from the newest one.
+    List the tasks of an owner from a position, or from the newest task.
 
-    Of several stores, the one that can list is asked.
+    The tasks come from the first store that can list.
 
     Raises:
-        ListingNotSupported: 501, no store can.
+        ListingNotSupported: 501, no store can list its tasks.
 
     """
     adapter = next((adapter for adapter in adapters() if adapter.lists), None)
@@ -49,22 +49,22 @@ def page_of(
         raise ListingNotSupported
     to_older = start is None or start.leads_to_older
     found = adapter.walk(selection, start, owner=owner, limit=page_size)
-    tasks, cut_at = _fitting(spell(found.tasks))
+    tasks, cut_at = _fitting(encode(found.tasks))
     reached = cut_at or found.reached
     onward = None if reached is None else Position("<" if to_older else ">", reached)
-    backward = None if start is None else start.turned_round
+    backward = None if start is None else start.opposite
     if to_older:
         return Page(tasks, next=onward, previous=backward)
     return Page(tasks[::-1], next=backward, previous=onward)
 
 
 def some_of(
-    identifiers: Collection[str], caller: Caller, spell: Spell
+    identifiers: Collection[str], caller: Caller, encode: Encode
 ) -> tuple[list[bytes], list[str]]:
     """
-    Read those of these tasks that exist and that a client may read; the others are left out.
+    Read these tasks, as far as they exist and the client may read them.
 
-    The second value names those that found no room any more: to be asked for again.
+    The second value has the ids that are left for the next page.
 
     Raises:
         ListingNotSupported: 501, no backend keeps results.
@@ -75,16 +75,16 @@ def some_of(
         raise ListingNotSupported
     newest_first = sorted(identifiers, reverse=True)
     found = (adapter.pick(readable(caller, adapter, newest_first)) for adapter in keepers)
-    tasks, cut_at = _fitting(spell(merge(*found, key=lambda task: task.id, reverse=True)))
+    tasks, cut_at = _fitting(encode(merge(*found, key=lambda task: task.id, reverse=True)))
     return tasks, [one for one in newest_first if cut_at is not None and one < cut_at]
 
 
-def _fitting(spelled: Iterator[tuple[StoredTask, bytes]]) -> tuple[list[bytes], str | None]:
-    """Take what one page can hold, one task in any case; where something is left, name the last."""
+def _fitting(encoded: Iterator[tuple[StoredTask, bytes]]) -> tuple[list[bytes], str | None]:
+    """Take the tasks that fit on a page, at least one; if any are left, return the last id too."""
     taken: list[bytes] = []
     last: str | None = None
     room = MAX_PAGE_BYTES - _ROOM_FOR_PAGE_URLS
-    for task, text in spelled:
+    for task, text in encoded:
         room -= len(text) + len(b",")
         if taken and room < 0:
             return taken, last

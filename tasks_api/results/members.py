@@ -1,9 +1,9 @@
 """
-The place of further members of a task's JSON: an optional app adds what it knows of tasks.
+Additional members of a task's JSON, which optional apps register.
 
 Example:
     `register_task_member(TaskMember("schedule", hint=str | None, values=schedules_of))`, in
-    `AppConfig.ready()`; `schedules_of(tasks)` returns a dictionary by the ids of tasks.
+    `AppConfig.ready()`; `schedules_of(tasks)` returns a dictionary by task id.
 
 """
 
@@ -14,19 +14,19 @@ from typing import Any
 
 from tasks_api.backends import StoredTask
 
-TASKS_A_LOOK = 50
-"""For how many tasks of a list an app is asked at once."""
+TASKS_PER_CALL = 50
+"""For how many tasks of a list an app's `values` is called at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMember:
     """
-    A member of a task's JSON, null for a task that it says nothing of.
+    A member of a task's JSON; null for a task without a value.
 
     Attributes:
         name: the member.
-        hint: the type of its values, null included, for the document.
-        values: returns the values by the ids of the tasks, those that are null left out.
+        hint: the type of its values, including None, for the OpenAPI document.
+        values: returns the values by task id, without those that are null.
 
     """
 
@@ -39,16 +39,16 @@ task_members: dict[str, TaskMember] = {}
 
 
 def register_task_member(member: TaskMember) -> None:
-    """Let tasks have one more member; call it in `AppConfig.ready()`."""
+    """Add a member to tasks; call this in `AppConfig.ready()`."""
     task_members[member.name] = member
 
 
 def with_members(tasks: Iterable[StoredTask]) -> Iterator[tuple[StoredTask, dict[str, Any]]]:
-    """Yield each task with what apps say of it; where there are none, nothing is asked."""
+    """Yield each task with the additional members of apps."""
     if not task_members:
         yield from ((task, {}) for task in tasks)
         return
-    for some in batched(tasks, TASKS_A_LOOK):
+    for some in batched(tasks, TASKS_PER_CALL):
         values = {name: member.values(some) for name, member in task_members.items()}
         for task in some:
             yield task, {name: values[name].get(task.id) for name in values}

@@ -1,4 +1,4 @@
-"""Reading tasks that are known by their ids, wherever they are stored."""
+"""Reading tasks by their ids from all stores."""
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -10,36 +10,35 @@ from tasks_api.problems import NotFound, ResultsNotSupported
 
 
 def read(identifier: str, caller: Caller) -> StoredTask:
-    """Return the task of this id, in whatever state; `find` says what is raised."""
+    """Return the task with this id; raises what `find` raises."""
     return find(identifier, caller)[1]
 
 
 def find(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
     """
-    Return the task of this id and the adapter of the backend that has it.
+    Return the task with this id and the adapter of its backend.
 
     Raises:
-        NotFound: 404, no store has such a task, or it is another client's; a malformed id is no
-            task's either.
-        ResultsNotSupported: 501, no backend keeps results, or one that does not may have given out
-            such an id.
+        NotFound: 404, no store has the task, it is another client's, or the id is malformed.
+        ResultsNotSupported: 501, no backend keeps results, or a backend that does not may have issued
+            the id.
 
     """
     every = list(adapters())
     keepers = [adapter for adapter in every if adapter.keeps_results]
     for adapter in keepers:
-        # Whose it is comes first: for ids that say so, another's costs no query.
+        # The owner is checked first: if the id contains it, another client's id costs no query.
         if readable(caller, adapter, [identifier]) and (task := adapter.get(identifier)):
             return adapter, task
     if not keepers or any(
-        adapter.draws(identifier) for adapter in every if not adapter.keeps_results
+        adapter.may_have_issued(identifier) for adapter in every if not adapter.keeps_results
     ):
         raise ResultsNotSupported
-    raise NotFound("There is no task of this id.")
+    raise NotFound("There is no task with this id.")
 
 
 def read_several(identifiers: Sequence[str], caller: Caller) -> Iterator[StoredTask]:
-    """Read those of these tasks that exist and that a client may read, in this order, few at a time."""
+    """Read these tasks, as far as they exist and the client may read them, in this order."""
     place = {identifier: number for number, identifier in enumerate(identifiers)}
     keepers = (adapter for adapter in adapters() if adapter.keeps_results)
     found = (adapter.pick(readable(caller, adapter, identifiers)) for adapter in keepers)

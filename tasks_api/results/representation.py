@@ -1,4 +1,4 @@
-"""The JSON of a task: every member of it, built in this one place."""
+"""The JSON of a task, with all its members."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,10 +15,12 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class TaskErrorRepresentation(TypedDict):
-    """What made a task fail."""
+    """The exception that made a task fail."""
 
     exception_class_path: Annotated[str, Field(examples=["builtins.ValueError"])]
-    traceback: Annotated[str, Field(description="Empty where the server keeps it to itself.")]
+    traceback: Annotated[
+        str, Field(description="Empty if the server does not show tracebacks to the client.")
+    ]
 
 
 class TaskRepresentation(TypedDict):
@@ -36,7 +38,7 @@ class TaskRepresentation(TypedDict):
     queue_name: str
     priority: int
     run_after: Annotated[
-        Timestamp | None, Field(description="The earliest moment at which it runs.")
+        Timestamp | None, Field(description="The earliest time at which the task may run.")
     ]
     backend: str
     enqueued_at: Timestamp | None
@@ -50,7 +52,7 @@ class TaskRepresentation(TypedDict):
 
 
 class TaskBatchRepresentation(TypedDict):
-    """The tasks of a batch, in its order."""
+    """The tasks of a batch, in the order of the request."""
 
     results: list[TaskRepresentation]
 
@@ -59,10 +61,10 @@ class TaskListRepresentation(TypedDict):
     """One page of a list of tasks, newest first."""
 
     next: Annotated[
-        str | None, Field(description="The URL of the page of older ones; null at the end.")
+        str | None, Field(description="The URL of the page of older tasks; null at the end.")
     ]
     previous: Annotated[
-        str | None, Field(description="The URL of the page of newer ones; null at the start.")
+        str | None, Field(description="The URL of the page of newer tasks; null at the start.")
     ]
     results: list[TaskRepresentation]
 
@@ -70,7 +72,7 @@ class TaskListRepresentation(TypedDict):
 def represent(
     task: StoredTask, *, url: str, with_tracebacks: bool, members: Mapping[str, Any]
 ) -> TaskRepresentation:
-    """Build the JSON object of a task that can be read at `url`; apps add `members` to it."""
+    """Build the JSON object of a task with its `url` and the additional `members` of apps."""
     own: TaskRepresentation = {
         "id": task.id,
         "url": url,
@@ -102,7 +104,7 @@ def represent(
 
 
 def sees_tracebacks(reader: Caller) -> bool:
-    """Tell whether a client that may read a task is shown where in the code it failed."""
+    """Return whether a client that may read a task may see its tracebacks."""
     match tasks_api_settings().tracebacks:
         case "owner":
             return True
@@ -112,5 +114,5 @@ def sees_tracebacks(reader: Caller) -> bool:
             return False
 
 
-def _timestamp(moment: datetime | None) -> str | None:
-    return None if moment is None else timestamp(moment)
+def _timestamp(time: datetime | None) -> str | None:
+    return None if time is None else timestamp(time)

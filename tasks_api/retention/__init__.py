@@ -1,5 +1,5 @@
 """
-Removing what is past its time: finished tasks, and what we keep beside them.
+Removing finished tasks, and rows that belong to them, after their retention period.
 
-`past_their_time` says what that is, `sweep` removes a batch of it, `pruning` goes on until all is gone.
+`expired` selects the rows, `sweep` removes one batch, `pruning` removes all batches.
 """

@@ -1,23 +1,23 @@
-"""Going on until all is gone that is past its time, without holding anybody up."""
+"""Removing everything that has expired, without blocking other writers."""
 
 import time
 from collections.abc import Callable
 
-from tasks_api.retention.past_their_time import sweeps
+from tasks_api.retention.expired import sweeps
 
 FIRST_BATCH, SMALLEST_BATCH, LARGEST_BATCH = 50, 10, 1000
 BATCH_SECONDS = 0.03
-"""How long a batch should take: on SQLite others wait for it before they can write."""
+"""How long a batch should take: on SQLite, other writers wait for it."""
 
-TIMES_REST = 2
-"""How many times as long as a batch took its rest is: others have two thirds of the time."""
+REST_FACTOR = 2
+"""The pause after a batch, as a multiple of its duration: others have two thirds of the time."""
 
 
 def prune(rest: Callable[[float], bool]) -> dict[str, int]:
     """
-    Remove what is past its time, batch by batch, and return how many there were of each kind.
+    Remove expired rows in batches, and return the number of each kind.
 
-    `rest` lets so many seconds pass, and tells whether to end before all is done.
+    `rest` waits for a number of seconds, and returns True to end early.
     """
     removed: dict[str, int] = {}
     for sweep in sweeps():
@@ -29,13 +29,13 @@ def prune(rest: Callable[[float], bool]) -> dict[str, int]:
             removed[sweep.name] = removed.get(sweep.name, 0) + batch.removed
             is_last = batch.is_last
             size = _next_size(size, seconds)
-            if rest(TIMES_REST * seconds):
+            if rest(REST_FACTOR * seconds):
                 return removed
     return removed
 
 
 def would_prune() -> dict[str, int]:
-    """Count what is past its time, and leave it."""
+    """Count expired rows without removing them."""
     counted: dict[str, int] = {}
     for sweep in sweeps():
         counted[sweep.name] = counted.get(sweep.name, 0) + sweep.count()

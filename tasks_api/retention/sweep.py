@@ -1,4 +1,4 @@
-"""Removing rows in batches, each in a short transaction of its own."""
+"""Removing rows in batches, each in its own short transaction."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step has removed; the last one finds no more."""
+    """The number of rows that one step has removed, and whether it was the last step."""
 
     removed: int
     is_last: bool
@@ -19,61 +19,61 @@ class Batch:
 
 class Sweep:
     """
-    Removes rows in the order of a moment that is indexed, the oldest first.
+    Removes rows in the order of an indexed time column, the oldest first.
 
-    Several sweeps of the same rows do no harm: on PostgreSQL each passes over what another has
-    locked, on SQLite they take turns.
+    Several processes can sweep the same rows: on PostgreSQL each skips rows that another has locked,
+    on SQLite they take turns.
     """
 
-    def __init__(self, name: str, rows: QuerySet[Any], moment: str) -> None:
+    def __init__(self, name: str, rows: QuerySet[Any], column: str) -> None:
         self.name = name
         self._rows = rows
-        self._moment = moment
+        self._column = column
         self._reached: Any = None
 
     def count(self) -> int:
         return self._rows.count()
 
     def remove(self, limit: int) -> Batch:
-        """Remove the first rows, so many at most."""
+        """Remove the first rows, `limit` at most."""
         rows = self._rows
         if self._reached is not None:
-            # Past what was removed a moment ago, and is still in the index until it is vacuumed.
-            rows = rows.filter(**{f"{self._moment}__gte": self._reached})
-        # SQLite needs no lock, and a transaction that begins with reading could not go on writing.
+            # Skip the rows that were just removed, which are in the index until it is vacuumed.
+            rows = rows.filter(**{f"{self._column}__gte": self._reached})
+        # SQLite needs no lock, and a transaction that begins with a read may fail to write.
         has_locks = connections[rows.db].features.has_select_for_update_skip_locked
         with transaction.atomic(using=rows.db) if has_locks else nullcontext():
-            first = rows.order_by(self._moment).select_for_update(skip_locked=has_locks)
-            found = list(first.values_list("pk", self._moment)[:limit])
+            first = rows.order_by(self._column).select_for_update(skip_locked=has_locks)
+            found = list(first.values_list("pk", self._column)[:limit])
             removed = remove(rows, [key for key, _ in found])
         if found:
             self._reached = found[-1][1]
         return Batch(removed, is_last=len(found) < limit)
 
 
-class ChoosySweep:
-    """Removes those of the rows that may go by what is asked of each; the others it passes over."""
+class SelectiveSweep:
+    """Removes the rows for which a function returns True, and skips the others."""
 
     def __init__(
-        self, name: str, rows: QuerySet[Any], moment: str, may_go: Callable[[Any], bool]
+        self, name: str, rows: QuerySet[Any], column: str, is_removable: Callable[[Any], bool]
     ) -> None:
         self.name = name
-        self._rows = rows.order_by(moment)
-        self._may_go = may_go
-        self._left = 0
+        self._rows = rows.order_by(column)
+        self._is_removable = is_removable
+        self._skipped = 0
 
     def count(self) -> int:
-        return sum(map(self._may_go, self._rows))
+        return sum(map(self._is_removable, self._rows))
 
     def remove(self, limit: int) -> Batch:
-        """Look at the next rows, so many at most."""
-        found = list(self._rows[self._left : self._left + limit])
-        going = [row.pk for row in found if self._may_go(row)]
-        self._left += len(found) - len(going)
-        return Batch(remove(self._rows, going), is_last=len(found) < limit)
+        """Check the next rows, `limit` at most, and remove those that are removable."""
+        found = list(self._rows[self._skipped : self._skipped + limit])
+        removable = [row.pk for row in found if self._is_removable(row)]
+        self._skipped += len(found) - len(removable)
+        return Batch(remove(self._rows, removable), is_last=len(found) < limit)
 
 
 def remove(rows: QuerySet[Any], keys: list[Any]) -> int:
-    """Remove those of the rows that have these keys; return how many there were."""
-    going = rows.order_by().filter(pk__in=keys)
-    return going.delete()[1].get(rows.model._meta.label, 0)
+    """Remove the rows with these primary keys; return their number."""
+    removed = rows.order_by().filter(pk__in=keys).delete()[1]
+    return removed.get(rows.model._meta.label, 0)

@@ -43,7 +43,7 @@ def codes_of_arguments() -> set[str]:
 
 @pytest.mark.parametrize("error_type", ERROR_TYPES)
 def test_every_error_of_pydantic_has_a_listed_code_and_a_text_in_our_words(error_type: str) -> None:
-    code, detail = value_faults.told_of(error_type, CONTEXT)
+    code, detail = value_faults.code_and_detail(error_type, CONTEXT)
 
     assert code in FAULT_CODES
     assert re.fullmatch(r"Should [^{}]+\.", detail)
@@ -51,19 +51,21 @@ def test_every_error_of_pydantic_has_a_listed_code_and_a_text_in_our_words(error
 
 
 def test_an_error_that_pydantic_does_not_know_is_of_somebodys_own_validation() -> None:
-    assert value_faults.told_of("not_good", {"value": "zq7"}) == value_faults.VALUE_ERROR
+    assert value_faults.code_and_detail("not_good", {"value": "zq7"}) == value_faults.VALUE_ERROR
     # It is called as one of pydantic's, and lacks what that one says.
-    assert value_faults.told_of("greater_than", {"value": "zq7"}) == value_faults.VALUE_ERROR
+    assert (
+        value_faults.code_and_detail("greater_than", {"value": "zq7"}) == value_faults.VALUE_ERROR
+    )
 
 
 def test_one_code_has_one_text_for_each_thing_that_would_be_right() -> None:
-    told = {value_faults.told_of(each, CONTEXT) for each in ERROR_TYPES}
+    told = {value_faults.code_and_detail(each, CONTEXT) for each in ERROR_TYPES}
 
     assert len({detail for _, detail in told}) == len(told)
 
 
 def test_no_code_of_arguments_is_listed_that_nothing_tells() -> None:
-    used = {value_faults.told_of(each, CONTEXT)[0] for each in ERROR_TYPES}
+    used = {value_faults.code_and_detail(each, CONTEXT)[0] for each in ERROR_TYPES}
 
     assert codes_of_arguments()
     assert codes_of_arguments() <= used

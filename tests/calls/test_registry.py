@@ -148,7 +148,7 @@ def test_a_task_type_tells_what_it_is(service: LiveService) -> None:
     assert list(arguments["properties"]["kwargs"]["properties"]) == ["user_id"]
     assert task_type == {
         "name": "service.tasks.send_welcome_email",
-        "description": "Welcome a user by e-mail; fails when there is no such user.",
+        "description": "Welcome a user by e-mail; fails if there is no such user.",
         "queue_name": "emails",
         "priority": 2,
         "backend": "default",

@@ -117,11 +117,11 @@ def test_revoke_key_ends_one_key_for_good() -> None:
     second, _ = run("create_key", "billing")
 
     assert run("revoke_key", first.split("_")[1]) == ("", "Revoked.\n")
-    assert run("revoke_key", first.split("_")[1]) == ("", "It was revoked before.\n")
+    assert run("revoke_key", first.split("_")[1]) == ("", "The key is already revoked.\n")
 
     assert keys.caller_with(first.strip()) is None
     assert keys.caller_with(second.strip()) is not None
-    with pytest.raises(CommandError, match="no key of this id"):
+    with pytest.raises(CommandError, match="no key with this id"):
         run("revoke_key", "nothing")
 
 

@@ -30,17 +30,17 @@ def remembering(seconds: int) -> override_settings:
 
 
 def test_a_key_is_selected_by_a_double_click() -> None:
-    text = key_format.draw().text
+    text = key_format.generate().text
 
     assert re.fullmatch(r"tk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", text)
 
 
 def test_a_secret_has_256_bits() -> None:
     with patch("secrets.randbits", side_effect=lambda bits: 2**bits - 1) as randbits:
-        largest = key_format.draw().text
+        largest = key_format.generate().text
     randbits.assert_called_once_with(256)
     with patch("secrets.randbits", return_value=0):
-        smallest = key_format.draw().text
+        smallest = key_format.generate().text
 
     # Both ends of the range have room, so that no bit is lost.
     assert largest.split("_")[2][:43] != smallest.split("_")[2][:43]
@@ -48,7 +48,7 @@ def test_a_secret_has_256_bits() -> None:
 
 
 def test_a_key_is_found_again_by_its_id_and_digest() -> None:
-    key = key_format.draw()
+    key = key_format.generate()
     presented = key_format.parse(key.text)
 
     assert presented is not None
@@ -59,7 +59,7 @@ def test_a_key_is_found_again_by_its_id_and_digest() -> None:
 
 @given(st.integers(0, 64), st.sampled_from(key_format.ALPHABET))
 def test_a_mistyped_key_is_told_by_its_checksum(position: int, character: str) -> None:
-    text = key_format.draw().text
+    text = key_format.generate().text
     mistyped = text[:position] + character + text[position + 1 :]
 
     assert (key_format.parse(mistyped) is None) == (mistyped != text)
@@ -68,7 +68,7 @@ def test_a_mistyped_key_is_told_by_its_checksum(position: int, character: str) -
 @given(st.text())
 def test_no_other_text_is_a_key(text: str) -> None:
     assert key_format.parse(text) is None
-    assert key_format.parse(key_format.draw().text + text) is None or text == ""
+    assert key_format.parse(key_format.generate().text + text) is None or text == ""
 
 
 def test_only_a_digest_is_stored(owner: Client) -> None:
@@ -91,13 +91,13 @@ def test_a_key_tells_the_client(owner: Client) -> None:
 def test_a_right_form_without_a_row_is_nobodys(owner: Client) -> None:
     keys.issue(owner)
 
-    assert keys.caller_with(key_format.draw().text) is None
+    assert keys.caller_with(key_format.generate().text) is None
 
 
 def test_another_secret_behind_a_known_key_id_is_nobodys(owner: Client) -> None:
     known = keys.issue(owner)
     with patch.object(key_format.secrets, "choice", side_effect=known.key_id):
-        forged = key_format.draw()
+        forged = key_format.generate()
 
     assert forged.key_id == known.key_id
     assert keys.caller_with(forged.text) is None
@@ -106,8 +106,8 @@ def test_another_secret_behind_a_known_key_id_is_nobodys(owner: Client) -> None:
 def test_unknown_and_wrong_keys_run_the_same_comparison(owner: Client) -> None:
     known = keys.issue(owner)
     with patch.object(key_format.secrets, "choice", side_effect=known.key_id):
-        wrong = key_format.draw()
-    for text in (key_format.draw().text, wrong.text):
+        wrong = key_format.generate()
+    for text in (key_format.generate().text, wrong.text):
         with patch("hmac.compare_digest", return_value=False) as compare:
             assert keys.caller_with(text) is None
         ((stored, presented), _) = compare.call_args
@@ -156,7 +156,7 @@ def test_a_busy_client_costs_no_query(owner: Client) -> None:
 
 
 def test_the_memory_of_keys_is_bounded(owner: Client) -> None:
-    with patch.object(keys, "_MAX_REMEMBERED", 3):
+    with patch.object(keys, "_MAX_CACHED", 3):
         for _ in range(10):
             assert keys.caller_with(keys.issue(owner).text) is not None
         assert len(keys._remembered._entries) <= 3

@@ -92,7 +92,7 @@ def test_options_and_unknown_urls_need_no_key(tasks_client: Any) -> None:
         "bearer tk_",
         "Bearer tk_000000000000_" + "0" * 49,
         # The id is the same wherever pytest collects it.
-        pytest.param("Bearer " + key_format.draw().text, id="a key that nobody was given"),
+        pytest.param("Bearer " + key_format.generate().text, id="a key that nobody was given"),
         "Bearer  x y",
         "Bearer \x7f\xff\xa0",
         "Bearer " + "x" * 10_000,

@@ -157,7 +157,7 @@ def test_an_id_that_knows_no_owner_is_in_nobodys_list_by_chance() -> None:
         None,
         owner=7,
         page_size=50,
-        spell=lambda tasks: ((task, json.dumps(task.args).encode()) for task in tasks),
+        encode=lambda tasks: ((task, json.dumps(task.args).encode()) for task in tasks),
     )
 
     assert answer.tasks == [b"[2]"]

@@ -117,7 +117,7 @@ def test_pages_of_another_clients_list_follow_each_other(
 
     found = [task["id"] for task in [*page["results"], *following["results"]]]
     assert found == enqueued[::-1]
-    # A cursor holds for the list that it was given out for.
+    # A cursor is valid only for the list that it was issued for.
     cursor = page["next"].replace("client=tests", "client=project")
     assert_problem(admin.get(cursor), 400, "invalid_cursor")
 

@@ -1,4 +1,4 @@
-"""`prune`: what is past its time goes, and nothing else."""
+"""`prune`: what has expired is removed, and nothing else."""
 
 import io
 import json
@@ -444,9 +444,7 @@ def test_a_pruned_task_is_a_404_and_so_is_its_replay(client: Client) -> None:
     assert_problem(client.get(url), 404, "not_found")
     replay = post()
     problem = assert_problem(replay, 404, "not_found")
-    assert problem["detail"] == (
-        "The task of the first request with this key has been removed; there is no other."
-    )
+    assert problem["detail"] == "The task of the first request with this key has been removed."
     assert replay.headers["Idempotent-Replayed"] == "true"
     assert not stored()
 

@@ -35,7 +35,7 @@ def test_without_a_secret_key_commands_say_so_in_one_line(tmp_path: Path) -> Non
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        "SECRET_KEY is not set; `python -m service run` makes one for a trial.\n"
+        "SECRET_KEY is not set; `python -m service run` generates one for local use.\n"
     )
 
 

@@ -306,8 +306,7 @@ def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
         lines = refusal(f"--port={port}", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
 
     assert lines == [
-        f"Cannot listen on 127.0.0.1:{port}: Address already in use. "
-        "Another port can be chosen with PORT."
+        f"Cannot listen on 127.0.0.1:{port}: Address already in use. Set PORT to use another port."
     ]
 
 
@@ -348,7 +347,7 @@ def test_a_directory_that_is_not_there_is_reported_in_one_line(tmp_path: Path) -
         ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number"),
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL must begin with sqlite:/// or "),
         ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL must name a file"),
-        ({"DATABASE_URL": "postgres://host:port/name"}, "DATABASE_URL is not a database URL"),
+        ({"DATABASE_URL": "postgres://host:port/name"}, "DATABASE_URL is not a valid database URL"),
         ({"DEBUG": "maybe"}, "DEBUG must be on or off, not 'maybe'."),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL must be "),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be "),

@@ -1,1 +1,1 @@
-"""The adapter for django-tasks-db, and all that serves it alone."""
+"""The adapter for django-tasks-db, and what only that needs."""

@@ -1,4 +1,4 @@
-"""The adapter for django-tasks-db: with `rows`, all of the HTTP side that imports it."""
+"""The adapter for django-tasks-db, which on the HTTP side only this module and `rows` import."""
 
 import logging
 from collections import defaultdict
@@ -71,9 +71,9 @@ class DatabaseAdapter(Adapter):
         if takes_any_queue and len(queue_name or "") > MAX_QUEUE_NAME_LENGTH:
             detail = f"Should have at most {MAX_QUEUE_NAME_LENGTH} characters."
             faults.append(Fault("string_too_long", detail, pointer="/queue_name"))
-        # This moment stands for "not deferred" in the column: the task would run at once.
+        # This time means "not deferred" in the column: the task would run immediately.
         if run_after is not None and as_stored(run_after) >= get_date_max():
-            detail = "Should lie before the year 9999."
+            detail = "Should be before the year 9999."
             faults.append(Fault("run_after_too_late", detail, pointer="/run_after"))
         return faults
 
@@ -83,7 +83,7 @@ class DatabaseAdapter(Adapter):
 
     def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
         if type(self.backend) is not DatabaseBackend or not self.ids_carry_owner:
-            # A subclass may do more than store, and a database may draw the ids.
+            # A subclass may do more than store, and a database may generate the ids.
             yield from super().enqueue_together(calls)
             return
         rows = [self._row(key, call) for key, call in zip(_ids_for(calls), calls, strict=True)]
@@ -107,7 +107,7 @@ class DatabaseAdapter(Adapter):
 
     def cancel(self, identifier: str) -> StoredTask | None:
         ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
-        # A worker's claim compares the status too, and either of the two is first.
+        # A worker's claim checks the status too, so only one of the two succeeds.
         cancelled = ours.filter(status=TaskResultStatus.READY).update(
             status=TaskResultStatus.FAILED,
             finished_at=now_to_write(ours.db),
@@ -148,7 +148,7 @@ class DatabaseAdapter(Adapter):
             return None
         rows = DBTaskResult.objects.using(self.database)
         finished = rows.filter(finished_at__lt=as_stored(database_now(rows.db) - age))
-        # Told by what it is not, or SQLite would take the index of the status and sort all of them.
+        # Excludes the other statuses, because SQLite would otherwise use the index of the status and sort.
         others = [status for status in TaskResultStatus.values if status not in statuses]
         return finished.exclude(status__in=others)
 
@@ -156,11 +156,11 @@ class DatabaseAdapter(Adapter):
         DBTaskResult.objects.exists()
 
     def renew_connections(self, error: Exception) -> None:
-        """After an outage each idle connection of the pool would fail one request more."""
+        """Drain the pool after an outage: each idle connection would fail another request."""
         state = getattr(error.__cause__, "sqlstate", None) or ""
         is_lost = not state or state.startswith(("08", "57P"))
         pool = getattr(connections[DBTaskResult.objects.db], "pool", None)
-        # A pool that is merely busy keeps its connections, which work.
+        # If the pool is only busy, its connections still work.
         if pool is not None and is_lost and type(error.__cause__).__name__ != "PoolTimeout":
             pool.drain()
 
@@ -169,8 +169,8 @@ class DatabaseAdapter(Adapter):
         if any(len(queue) > MAX_QUEUE_NAME_LENGTH for queue in self.backend.queues):
             messages.append(
                 Error(
-                    f"The task backend {self.backend.alias!r} has a queue whose name is too long.",
-                    hint=f"Give it at most {MAX_QUEUE_NAME_LENGTH} characters.",
+                    f"The task backend {self.backend.alias!r} has a queue with a name that is too long.",
+                    hint=f"Use at most {MAX_QUEUE_NAME_LENGTH} characters.",
                     id="tasks_api.E007",
                 )
             )
@@ -179,7 +179,7 @@ class DatabaseAdapter(Adapter):
         return [
             *messages,
             Error(
-                f"The task backend {self.backend.alias!r} gives out ids that know no owner.",
+                f"The task backend {self.backend.alias!r} generates ids that do not contain the task's owner.",
                 hint=(
                     f"Set TASKS[{self.backend.alias!r}]['OPTIONS']['id_function'] to "
                     "'tasks_api.ids.new_task_id'."
@@ -190,18 +190,18 @@ class DatabaseAdapter(Adapter):
 
 
 def _ids_for(calls: Sequence[Call]) -> Iterator[UUID]:
-    """Draw an id for each call, those of one owner in the order of the calls, as lists have them."""
-    drawn: dict[int, list[UUID]] = defaultdict(list)
+    """Generate an id for each call; those of one owner sort in the order of the calls, as in lists."""
+    generated: dict[int, list[UUID]] = defaultdict(list)
     for call in calls:
         with next_id_belongs_to(call.owner):
-            drawn[call.owner].append(new_task_id())
-    # Those of one millisecond are in no order yet.
-    ordered = {owner: iter(sorted(ids)) for owner, ids in drawn.items()}
+            generated[call.owner].append(new_task_id())
+    # Ids of the same millisecond are in random order.
+    ordered = {owner: iter(sorted(ids)) for owner, ids in generated.items()}
     return (next(ordered[call.owner]) for call in calls)
 
 
 def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResult[..., Any]":
-    """Put a task that was just stored into Django's terms, as the row's own property would."""
+    """Convert a stored task to Django's result, like the row's property `task_result`."""
     return TaskResult(
         db_result=row,
         task=task,
@@ -220,9 +220,9 @@ def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResul
 
 
 def _announce_finished(row: "DBTaskResult[..., Any]") -> None:
-    """Send `task_finished`; the row has its verdict, whatever a receiver or a removed code raises."""
+    """Send `task_finished`; the task stays cancelled if a receiver fails or its code was removed."""
     try:
         result = row.task_result
         task_finished.send(type(result.task.get_backend()), task_result=result)
     except Exception:
-        logger.exception("The end of the cancelled task %s was not told to all receivers", row.pk)
+        logger.exception("Cancelled task %s: a receiver of task_finished failed", row.pk)

@@ -1,4 +1,4 @@
-"""What time it is by the database's clock, which all machines share."""
+"""The time of the database's clock, which all machines share."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from django.db import connections
 from django.db.models.functions import Now
 from django.utils import timezone
 
-# In seconds since 1970: no connection's time zone, nor `USE_TZ`, has a say in it.
+# In seconds since 1970: independent of the connection's time zone and of `USE_TZ`.
 _QUESTIONS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())",
     "sqlite": "SELECT (JULIANDAY('now') - 2440587.5) * 86400",
@@ -14,12 +14,12 @@ _QUESTIONS = {
 
 
 def knows_clock_of(alias: str) -> bool:
-    """Tell whether it is a kind of database whose clock can be asked."""
+    """Return whether the clock of this kind of database can be read."""
     return connections[alias].vendor in _QUESTIONS
 
 
 def database_now(alias: str) -> datetime:
-    """Ask a database for the time, in UTC; another kind of database leaves that to the process."""
+    """Return a database's time in UTC; for other kinds of databases, the time of this process."""
     if not knows_clock_of(alias):
         return datetime.now(UTC)
     connection = connections[alias]
@@ -31,9 +31,10 @@ def database_now(alias: str) -> datetime:
 
 def now_to_write(alias: str) -> Now | datetime:
     """
-    Return what a task's row is told as the present moment by whoever starts or ends the task.
+    Return the current time to write to a task's row when the task starts or ends.
 
-    On PostgreSQL that is the server's clock. SQLite has that of its machine alone and would cut it to
-    milliseconds; on other databases django-tasks-db's worker writes that of the process.
+    On PostgreSQL, it is the time of the server. SQLite has only the clock of this machine, and would
+    truncate the time to milliseconds; on other databases, django-tasks-db's worker writes the time of
+    the process.
     """
     return Now() if connections[alias].vendor == "postgresql" else timezone.now()

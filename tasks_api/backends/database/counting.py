@@ -1,8 +1,8 @@
 """
-Counting the rows of tasks that wait or run, which no index knows the number of.
+Counting the rows of waiting and running tasks.
 
-The statements look at such rows alone, by our index of the status: those of a backend are picked out
-afterwards, or a database might prefer an index that leads through all finished rows.
+The statements read only such rows, by our index of the status. Those of a backend are selected
+afterwards, because a database might otherwise prefer an index that leads through all finished rows.
 """
 
 from datetime import datetime
@@ -19,10 +19,10 @@ from tasks_api.timestamps import as_stored, aware
 
 
 def figures_of(rows: QuerySet[Any], *, undeferred: datetime) -> list[QueueFigures]:
-    """Count rows by backend and queue; `undeferred` is the `run_after` of those that have none."""
+    """Count rows by backend and queue; `undeferred` is the `run_after` of tasks that are not deferred."""
     now = database_now(rows.db)
     is_ready = Q(run_after=undeferred) | Q(run_after__lte=as_stored(now))
-    # Deferred into the past, a task was ready from the start.
+    # A task that was deferred to a time in the past was ready from the start.
     ready_since = Case(
         When(run_after=undeferred, then=F("enqueued_at")),
         default=Greatest("run_after", "enqueued_at"),
@@ -52,6 +52,6 @@ def _figures(group: dict[str, Any], now: datetime) -> QueueFigures:
         ready=ready,
         deferred=group.get("waiting", 0) - ready,
         running=group.get("running", 0),
-        # The process that enqueued it may have a clock that is ahead.
+        # The clock of the process that enqueued it may be ahead.
         oldest_ready_age_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else None,
     )

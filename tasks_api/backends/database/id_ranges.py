@@ -1,8 +1,8 @@
 """
-Ranges of task ids: which part of an owner's ids a list goes over.
+Ranges of task ids: the part of an owner's ids that a list covers.
 
-The ids of one owner are a range of the primary key in the order of enqueueing; and so they are, among
-the tasks of one status or queue, in an index that ends with the id.
+The ids of one owner are a range of the primary key in the order of enqueueing. The same is true for the
+tasks of one status or queue, in an index that ends with the id.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ from tasks_api.backends.base import Position, Selection
 from tasks_api.backends.database.indexes import QUEUE_AND_STATUS, STATUS
 from tasks_api.ids import task_id
 
-# How far the time in an id may lie before and after `enqueued_at`, in milliseconds: the id is drawn
-# first, then a connection may have to be waited for. Backwards, only a clock that is set can go.
+# How far the time in an id may be before and after `enqueued_at`, in milliseconds: the id is generated
+# first, and then getting a connection may take long. Only a clock that is set back can cause the latter.
 _MAX_LAG = 60_000
 _MAX_STEP = 1_000
 _LAST_MILLISECOND = (1 << 48) - 1
@@ -35,14 +35,14 @@ class _Row(Func):
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """The ids `first` <= id < `end`, as whole numbers; empty where `end` is not above `first`."""
+    """The ids `first` <= id < `end`, as integers; empty if `end` is not above `first`."""
 
     first: int
     end: int
 
     @classmethod
     def of(cls, owner: int, selection: Selection) -> Self:
-        """Give an owner's ids, generously within the window of time."""
+        """Return the range of an owner's ids, with some margin around the selected time."""
         first, last = 0, _LAST_MILLISECOND
         if selection.enqueued_after is not None:
             first = _milliseconds(selection.enqueued_after) - _MAX_LAG
@@ -52,7 +52,7 @@ class IdRange:
         return cls(task_id(owner, first, 0).int, task_id(owner, last, 0).int)
 
     def beyond(self, position: Position) -> "IdRange":
-        """Give the part on that side of a position."""
+        """Return the part on the side of a position."""
         bound = UUID(position.id).int + (position.side in {"<=", ">"})
         if position.leads_to_older:
             return replace(self, end=min(self.end, bound))
@@ -62,9 +62,9 @@ class IdRange:
         self, rows: QuerySet[Any], *, status: str | None = None, queue_name: str | None = None
     ) -> QuerySet[Any]:
         """
-        Select the tasks of the range, of those with a status, of those in a queue, by an index.
+        Select the tasks of the range by an index: all, those with a status, or those in a queue too.
 
-        There is one for a status, and one for a queue and a status together.
+        There is an index for a status, and one for a queue and a status together.
         """
         within = rows.filter(id__gte=UUID(int=self.first), id__lt=UUID(int=self.end)).order_by("id")
         if status is None:
@@ -74,9 +74,8 @@ class IdRange:
             leading, value = QUEUE_AND_STATUS, f"{queue_name} {status}"
         if connections[rows.db].vendor != "postgresql":
             return within.filter(Exact(leading, Value(value)))
-        # Compared as one and sorted by both: no other index gives that order. Of an equality and an
-        # order by id, statistics that are old make PostgreSQL believe that walking the primary key
-        # soon finds enough.
+        # Compare and sort by both columns, because no other index has that order. With an equality and
+        # an order by id, outdated statistics can make PostgreSQL scan the primary key instead.
         row = _Row(leading, F("id"))
         return rows.filter(
             GreaterThanOrEqual(row, _values(value, self.first)),
@@ -91,5 +90,5 @@ def _values(value: str, number: int) -> _Row:
     )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+def _milliseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(milliseconds=1)

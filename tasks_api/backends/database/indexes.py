@@ -1,8 +1,8 @@
 """
-Indexes of our own on django-tasks-db's table, put there after every `migrate`.
+Our own indexes on django-tasks-db's table, created after every `migrate`.
 
-No migration of ours can hold them: the table is another app's, and on SQLite a later migration of that
-app may rebuild it, without what the app does not know. What is there already costs a query or two.
+They cannot be in our migrations: the table is another app's, and on SQLite a later migration of that app
+may rebuild the table without them. If they exist already, this costs one or two queries.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ TASKS = ("django_tasks_database", "DBTaskResult")
 
 class _Joined(Func):
     """
-    Columns joined to one text, for an index to lead with.
+    Columns joined to one text, as the first part of an index.
 
-    What an index of plain columns begins with, the planner weighs for everybody's queries: on SQLite its
-    statistics can lead a worker's claim to a scan, on PostgreSQL sorting what the table's own index of
-    `queue_name` gives can look cheaper than reading ours. An expression is for whoever spells it.
+    Planners consider an index on plain columns for all queries: on SQLite, its statistics can turn a
+    worker's claim into a scan; on PostgreSQL, sorting the rows of the table's own index of `queue_name`
+    can seem cheaper than reading ours. An index on an expression is used only for queries with it.
     """
 
     template = "(%(expressions)s || '')"
@@ -32,12 +32,12 @@ class _Joined(Func):
 
 STATUS = _Joined("status")
 QUEUE_AND_STATUS = _Joined("queue_name", "status")
-"""Their texts are `READY` and `default READY`; no status has a space in it."""
+"""Their texts are like `READY` and `default READY`; no status contains a space."""
 
 INDEXES = (
     Index(STATUS, "id", name="tasks_api_status_id"),
     Index(QUEUE_AND_STATUS, "id", name="tasks_api_queue_status_id"),
-    # For removing what finished long ago: it holds no task that is still to be run.
+    # For the removal of old tasks: it contains only finished ones.
     Index(
         fields=["finished_at"],
         name="tasks_api_finished_at",
@@ -45,7 +45,7 @@ INDEXES = (
     ),
 )
 
-# By the database's vendor: the indexes of a table that can be used.
+# By database vendor: the usable indexes of a table.
 _VALID = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = %s",
     "postgresql": """
@@ -62,10 +62,10 @@ _IS_BUILDING = """
 
 def ensure_indexes(*, using: str, verbosity: int, stdout: Any = None, **_: object) -> None:
     """
-    Build those of our indexes that a database lacks; a receiver of `post_migrate`.
+    Build our indexes that a database lacks; a receiver of `post_migrate`.
 
-    On PostgreSQL tasks are enqueued and run meanwhile. Where another process is building an index of
-    the table, that one is left to it.
+    On PostgreSQL, tasks can be enqueued and run in the meantime. While another process builds an index
+    of the table, nothing is built.
     """
     connection = connections[using]
     if not apps.is_installed("django_tasks_db") or connection.vendor not in _VALID:
@@ -83,7 +83,7 @@ def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[In
     table = model._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # First: what is ready by the next query would else be taken for a leftover.
+            # Checked first: otherwise an index that becomes valid meanwhile would look like a leftover.
             cursor.execute(_IS_BUILDING, [table])
             if cursor.fetchone() == (True,):
                 return
@@ -93,8 +93,8 @@ def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[In
         if not missing or table not in connection.introspection.table_names(cursor):
             return
         description = connection.introspection.get_table_description(cursor, table)
-    # The table may be an older one: its migrations were run up to one of them, or back. The columns of
-    # expressions are as old as the table.
+    # The table may lack columns, because its migrations were run only up to one of them. The columns
+    # of the expressions have existed from its first migration.
     columns = {column.name for column in description}
     for index in missing:
         if columns.issuperset(index.fields):
@@ -104,10 +104,10 @@ def _missing(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[In
 def _build(connection: BaseDatabaseWrapper, model: type[Model], index: Index) -> None:
     options: dict[str, Any] = {}
     if connection.vendor == "postgresql":
-        # Without a lock that stops writers, which no transaction can do.
+        # Without a lock that blocks writers; this is not possible in a transaction.
         options["concurrently"] = connection.get_autocommit()
     with connection.schema_editor(atomic=False) as editor:
         if connection.vendor == "postgresql":
-            # An attempt that was interrupted leaves one behind that is kept up and never used.
+            # An interrupted attempt leaves an invalid index, which is updated but never used.
             editor.execute(index.remove_sql(model, editor, **options))
         editor.execute(index.create_sql(model, editor, **options), params=None)

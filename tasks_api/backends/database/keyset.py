@@ -1,8 +1,8 @@
 """
-Walking the rows of tasks by their ids, which hold the owner and the time.
+Reading lists of tasks by their ids, which contain the owner and the time.
 
-A walk reads ranges of indexes that end with the id: where a page lies in the list, and how many tasks
-there are around it, makes no difference to what it costs.
+A walk reads ranges of indexes that end with the id: its cost does not depend on the position of a page
+in the list, or on the number of tasks.
 """
 
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from tasks_api.ids import owner_of
 from tasks_api.timestamps import as_stored
 
 MAX_EXAMINED = 10_000
-"""How many rows of a range are looked at where no index knows a filter; there may be none to show."""
+"""How many rows of a range are examined if no index covers a filter; none of them may match."""
 
 MAX_LOADED_BYTES = 1024 * 1024
-"""How much of arguments, return values and tracebacks is loaded at a time, one row in any case."""
+"""How much of arguments, return values and tracebacks is loaded at a time; at least one row."""
 
 
 class OctetLength(Func):
-    """How many bytes a text takes."""
+    """The number of bytes of a text."""
 
     function = "OCTET_LENGTH"
     output_field = IntegerField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        # SQLite knows the function since 3.43 only.
+        # SQLite has the function only since 3.43.
         template = "LENGTH(CAST(%(expressions)s AS BLOB))"
         return self.as_sql(compiler, connection, template=template, **context)
 
@@ -46,9 +46,9 @@ class Walk:
 
     Attributes:
         rows: all rows.
-        sizes: the ids of those that it found, and how many bytes each would load.
-        reached: the id to walk on from; None at the end of the list.
-        statuses: those that a row must have, found and loaded.
+        sizes: the ids of the found rows, and how many bytes each would load.
+        reached: the id to continue from; None at the end of the list.
+        statuses: the statuses that a row must have when it is found and when it is loaded.
 
     """
 
@@ -59,7 +59,7 @@ class Walk:
 
     @classmethod
     def of(cls, rows: QuerySet[Any], identifiers: list[UUID]) -> "Walk":
-        """Find the rows of these ids, in this order."""
+        """Find the rows with these ids, in this order."""
         sizes = dict(_sizes(rows.filter(pk__in=identifiers).order_by()))
         found = [(key, sizes[key]) for key in identifiers if key in sizes]
         return cls(rows, found, None, frozenset())
@@ -86,25 +86,25 @@ class Walk:
                 ids = ids.beyond(Position(">=" if to_older else "<=", str(reached)))
         found: dict[UUID, int] = {}
         for range_ in _index_ranges(rows, selection, ids, to_older=to_older):
-            # A task that changes its status between two of them is in both.
+            # A task that changes its status between two queries is in both.
             found |= _sizes(range_.filter(filters)[: limit + 1])
         sizes = sorted(found.items(), reverse=to_older)
         if len(sizes) > limit:
             sizes = sizes[:limit]
             reached = sizes[-1][0]
-        # Chance might give an id of another version the same beginning.
+        # An id of another version may start with the same bits by chance.
         sizes = [(key, size) for key, size in sizes if owner_of(key) == owner]
         return cls(rows, sizes, reached, frozenset(selection.statuses))
 
     def load(self, *columns: str) -> Iterator[dict[str, Any]]:
-        """Load what was found and still belongs there, a bounded portion at a time."""
+        """Load the rows that were found and still match, a limited amount at a time."""
         for keys in _portions(self.sizes):
             rows = self.rows.filter(pk__in=keys).order_by().values("pk", *columns)
             loaded = {row["pk"]: row for row in rows}
             yield from (loaded[key] for key in keys if key in loaded and self._shows(loaded[key]))
 
     def _shows(self, row: dict[str, Any]) -> bool:
-        # Nothing else that a list selects by changes.
+        # The other selected columns never change.
         return not self.statuses or row["status"] in self.statuses
 
 
@@ -112,9 +112,9 @@ def _index_ranges(
     rows: QuerySet[Any], selection: Selection, ids: IdRange, *, to_older: bool
 ) -> Iterator[QuerySet[Any]]:
     """
-    Give the ranges of an index that together hold what status and queue select, nearest first.
+    Yield the ranges of an index that together contain the selected statuses and queue, nearest first.
 
-    Statuses come in the order in which a task has them: one that goes on to the next is not missed.
+    Statuses are in the order in which a task has them: a task that changes its status is not missed.
     """
     every = TaskResultStatus.values
     wanted = [status for status in every if status in (selection.statuses or every)]
@@ -128,7 +128,7 @@ def _index_ranges(
 
 
 def _examined(ranges: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
-    """Say how far one may go in all of them at a bounded cost; None for as far as they go."""
+    """Return the id up to which all ranges can be read at a limited cost; None for no limit."""
     ends = [
         end
         for rows in ranges
@@ -138,7 +138,7 @@ def _examined(ranges: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
 
 
 def _filters(selection: Selection) -> Q:
-    """Say what no range of an index does: falsy where there is nothing to say."""
+    """Return the condition that no range of an index covers; falsy if there is none."""
     wanted = Q()
     for name, text in selection.filters:
         wanted &= list_filters[name].rows(list_filters[name].parse(text))
@@ -150,7 +150,7 @@ def _filters(selection: Selection) -> Q:
 
 
 def _sizes(rows: QuerySet[Any]) -> list[tuple[UUID, int]]:
-    """Say how many bytes each row takes of what may be as much as a client likes."""
+    """Return the ids of rows with the size of the columns whose size clients and tasks determine."""
     size = (
         OctetLength(Cast("args_kwargs", TextField()))
         + Coalesce(OctetLength(Cast("return_value", TextField())), 0)

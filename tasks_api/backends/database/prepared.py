@@ -1,4 +1,4 @@
-"""A SELECT by primary key that is compiled once: building it anew costs more than running it."""
+"""A SELECT by primary key that is compiled once: building the query costs more than running it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,14 +9,14 @@ from django.db.models import Model
 
 
 class SelectByKey:
-    """Reads some columns of the row with a primary key, each as its model field would give it."""
+    """Reads some columns of the row with a primary key, converted as by their model fields."""
 
     def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
         self._model = model
         self._columns = tuple(columns)
 
     def __call__(self, key: Any) -> dict[str, Any] | None:
-        """Return the columns by their names, or None where there is no such row."""
+        """Return the columns by name, or None if there is no such row."""
         manager = self._model._default_manager
         connection = connections[manager.db]
         sql, converters = self._compiled

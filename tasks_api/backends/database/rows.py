@@ -1,7 +1,7 @@
 """
-Rows of django-tasks-db, read by their columns.
+Reading the columns of django-tasks-db's rows.
 
-Never by `task_result`: that imports the task's module, and so fails on a task that was renamed or removed.
+`task_result` is not used: it imports the task's module, and so fails for a task that was renamed or removed.
 """
 
 from typing import Any
@@ -36,17 +36,17 @@ select_row = SelectByKey(DBTaskResult, COLUMNS)
 
 
 def key_of(identifier: str) -> UUID | None:
-    """Read the id of a task; None for what is no id, or is written in another way."""
+    """Return the primary key for a task's id; None for a text that is no id in canonical form."""
     try:
         key = UUID(identifier)
     except ValueError:
         return None
-    # A task has one URL: no other spelling of its id.
+    # A task has only one URL: other forms of its id are not accepted.
     return key if str(key) == identifier else None
 
 
 def stored_task(column: dict[str, Any]) -> StoredTask:
-    """Put the columns of a row into the terms of `django.tasks`."""
+    """Convert the columns of a row to the terms of `django.tasks`."""
     status = column["status"]
     errors = []
     if status == TaskResultStatus.FAILED:
@@ -68,7 +68,7 @@ def stored_task(column: dict[str, Any]) -> StoredTask:
         backend=column["backend_name"],
         enqueued_at=aware(column["enqueued_at"]),
         started_at=started_at,
-        # The row keeps one moment for both, as the backend's own result does.
+        # The row has only one time for both, and so has the backend's own result.
         last_attempted_at=started_at,
         finished_at=aware(column["finished_at"]),
         worker_ids=column["worker_ids"],

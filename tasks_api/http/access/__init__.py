@@ -1,1 +1,1 @@
-"""Who may: authentication, scopes and rates."""
+"""Access: authentication, scopes and rate limits."""

@@ -1,4 +1,4 @@
-"""Who calls: a key of ours (RFC 6750), or whatever the project's own classes tell."""
+"""Authentication: our own keys (RFC 6750), or the project's authentication classes."""
 
 from collections.abc import Callable
 from functools import cache
@@ -22,11 +22,11 @@ from tasks_api.problems import NotAuthenticated
 CHALLENGE = 'Bearer realm="tasks"'
 INVALID_TOKEN = f'{CHALLENGE}, error="invalid_token"'
 OTHER_CHALLENGE = 'Session realm="tasks"'
-"""What a 401 names, which must name something, where a browser's session is all that counts."""
+"""The challenge of a 401, which must have one, if the project's classes have none."""
 
 
 class KeyAuthentication(BaseAuthentication):
-    """Takes `Authorization: Bearer tk_…`; other bearer tokens are left to the project's classes."""
+    """Accepts `Authorization: Bearer tk_…`; other bearer tokens are left to the project's classes."""
 
     @sensitive_variables("token")
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
@@ -36,9 +36,9 @@ class KeyAuthentication(BaseAuthentication):
         caller = keys.caller_with(token)
         if caller is None:
             raise NotAuthenticated(headers={"WWW-Authenticate": INVALID_TOKEN})
-        # A program is no user: what stands for none is the project's to say.
-        nobody: Any = api_settings.UNAUTHENTICATED_USER
-        return nobody() if nobody else None, caller
+        # A program is no user: the project decides what represents no user.
+        anonymous: Any = api_settings.UNAUTHENTICATED_USER
+        return anonymous() if anonymous else None, caller
 
     def authenticate_header(self, request: Request) -> str:
         return INVALID_TOKEN if _bearer_token(request) else CHALLENGE
@@ -46,22 +46,22 @@ class KeyAuthentication(BaseAuthentication):
 
 @cache
 def authentication_classes() -> tuple[type[BaseAuthentication], ...]:
-    """Return the classes that the settings name."""
+    """Return the classes that are configured."""
     return tuple(import_string(path) for path in tasks_api_settings().authentication_classes)
 
 
 def find_caller(request: Request) -> Caller | None:
     """
-    Tell which client sends a request; None where it shows no sign of any.
+    Return the client that sent a request; None if the request has no credentials.
 
     Raises:
-        NotAuthenticated: 401, what it shows is not valid.
+        NotAuthenticated: 401, the credentials are not valid.
         Exception: whatever the project's own classes and `CLIENT_OF` raise, such as DRF's 403 for a
             session without its CSRF token.
 
     """
     try:
-        # DRF asks the classes in turn, the first time that somebody wants to know.
+        # Evaluating `auth` makes DRF try the classes in turn.
         if isinstance(request.auth, Caller):
             return request.auth
         client = _client_of()(request)
@@ -74,10 +74,10 @@ def find_caller(request: Request) -> Caller | None:
 
 def require_caller(request: Request) -> Caller:
     """
-    Tell which client sends a request.
+    Return the client that sent a request.
 
     Raises:
-        NotAuthenticated: 401, none that is known.
+        NotAuthenticated: 401, no client can be determined.
         Exception: what `find_caller` raises.
 
     """

@@ -7,7 +7,7 @@ from tasks_api.problems import InsufficientScope
 
 def require_scope(caller: Caller, scope: str) -> None:
     """
-    Let a client pass that has a scope.
+    Check that a client has a scope.
 
     Raises:
         InsufficientScope: 403, it lacks the scope (RFC 6750, section 3.1).

@@ -1,8 +1,8 @@
 """
-How many requests a client may send: counted in Django's cache, by increments that are atomic there.
+Rate limits: requests of clients are counted in Django's cache, by atomic increments.
 
-The window is fixed, and begins at another moment for each client. Within one window exactly as many
-requests pass as the rate says; over the border between two, up to twice as many in a short time.
+The window is fixed, and begins at a different time for each client. A window allows exactly as many
+requests as the rate says; around the boundary of two windows, up to twice as many pass in a short time.
 """
 
 import time
@@ -21,13 +21,13 @@ _ATTEMPTS = 3
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """
-    What is left of a rate in the window that is.
+    What is left of a rate limit in the current window.
 
     Attributes:
-        rate: the client's.
-        remaining: how many more requests would pass.
-        resets_in: in how many seconds the next window begins, rounded up.
-        is_exceeded: whether what was asked for must not pass.
+        rate: the client's rate limit.
+        remaining: how many more requests are allowed.
+        resets_in: seconds until the next window begins, rounded up.
+        is_exceeded: whether this request is over the limit.
 
     """
 
@@ -38,7 +38,7 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Spell the fields of the IETF's draft `RateLimit header fields for HTTP`."""
+        """The fields of the IETF draft `RateLimit header fields for HTTP`."""
         return {
             "RateLimit": f'"{POLICY}";r={self.remaining};t={self.resets_in}',
             "RateLimit-Policy": f'"{POLICY}";q={self.rate.limit};w={self.rate.seconds}',
@@ -47,18 +47,18 @@ class Allowance:
 
 def spend(caller: Caller, number: int = 1, *, all_or_none: bool = False) -> Allowance | None:
     """
-    Count so many requests of a client and tell what is left; None for a client without a rate.
+    Count requests of a client and return what is left; None for a client without a rate limit.
 
-    With `all_or_none`, none of them is counted where not all of them fit.
+    With `all_or_none`, nothing is counted if not all of them fit.
 
     Raises:
-        StoreUnavailable: 503, the cache cannot be reached: what cannot be counted must not pass.
+        StoreUnavailable: 503, the cache cannot be reached: requests that cannot be counted are refused.
 
     """
     rate = caller.rate
     if rate is None:
         return None
-    # Not all clients begin anew at the same moment.
+    # Windows of clients begin at different times.
     window, elapsed = divmod(time.time() + caller.number % rate.seconds, rate.seconds)
     name = f"tasks_api:rate:{caller.number}:{rate.limit}/{rate.seconds}:{int(window)}"
     spent = _count(name, number, rate.seconds)
@@ -80,9 +80,9 @@ def _count(name: str, number: int, seconds: int) -> int:
             try:
                 return cache.incr(name, number)
             except ValueError:
-                # The cache has let go of it meanwhile, to make room.
+                # The cache has evicted the entry in the meantime.
                 continue
     except Exception as error:
-        # A cache raises whatever the library of its server raises.
+        # Each cache backend raises the exceptions of its own client library.
         raise StoreUnavailable("The requests of this client cannot be counted.") from error
     raise StoreUnavailable("The requests of this client cannot be counted.")

@@ -1,4 +1,4 @@
-"""How the document describes answers: their headers, their problems, the components of their bodies."""
+"""The answers in the document: headers, problems, and the components of bodies."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,18 +14,18 @@ from tasks_api.results.members import task_members
 type Schema = dict[str, Any]
 
 HEADERS = {
-    "ETag": "The state of the task, to be sent back in `If-None-Match`.",
-    "Idempotent-Replayed": "`true` where the first request with this key came earlier.",
-    "Link": "The next and the previous page (RFC 8288), as in the body; absent where neither is.",
+    "ETag": "The entity tag of the task, for `If-None-Match`.",
+    "Idempotent-Replayed": "`true` if this answer replays an earlier request with this key.",
+    "Link": "The next and previous page (RFC 8288), as in the body; absent if there is neither.",
     "Location": "The URL of the task.",
     "RateLimit": (
-        "What is left to a client with a rate: `r` requests in the next `t` seconds "
+        "The remaining quota of a client with a rate limit: `r` requests in the next `t` seconds "
         "(draft-ietf-httpapi-ratelimit-headers)."
     ),
-    "RateLimit-Policy": "The rate of a client that has one: `q` requests in `w` seconds.",
-    "Retry-After": "In how many seconds to ask again.",
-    "WWW-Authenticate": "What would authenticate the client, or which scope it lacks (RFC 6750).",
-    "X-Request-ID": "The id of this request, which the logs carry too.",
+    "RateLimit-Policy": "The client's rate limit, if it has one: `q` requests in `w` seconds.",
+    "Retry-After": "After how many seconds to retry.",
+    "WWW-Authenticate": "How to authenticate, or which scope the client lacks (RFC 6750).",
+    "X-Request-ID": "The id of this request, which is also in the logs.",
 }
 RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 HEADERS_OF_PROBLEMS = {
@@ -49,7 +49,7 @@ def answer_document(answer: Answer, further_headers: tuple[str, ...]) -> Schema:
 
 
 def problem_documents(kinds: Iterable[type[Problem]]) -> Schema:
-    """Describe one answer for each status, with an example for each code that it stands for."""
+    """Describe one answer for each status, with an example for each of its codes."""
     by_status: dict[int, list[type[Problem]]] = {}
     for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code)):
         by_status.setdefault(kind.status, []).append(kind)
@@ -101,7 +101,7 @@ def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
         for name, schema in sorted(definitions["$defs"].items())
     }
     for name, member in task_members.items():
-        # What optional apps have registered.
+        # Members that optional apps have registered.
         components["Task"]["properties"][name] = _plain(TypeAdapter(member.hint).json_schema())
         components["Task"]["required"].append(name)
     return components
@@ -112,7 +112,7 @@ def _component_name(name: str) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """Drop the titles, which generators take for names, and name components as we do."""
+    """Drop the titles, which generators use as names, and rename references to components."""
     match schema:
         case dict():
             return {

@@ -1,8 +1,8 @@
 """
-The request bodies of `POST /tasks/` as components of the OpenAPI document, one a task type.
+The request bodies of `POST /tasks/` as components of the OpenAPI document, one for each task type.
 
-The forms are those that generators of clients can handle: a `oneOf` with a discriminator and an
-explicit mapping, names that are readable and unique, no titles (some take them for class names).
+Client generators can handle them: a `oneOf` with a discriminator and an explicit mapping, readable and
+unique names, no titles (some generators use them as class names).
 """
 
 import re
@@ -27,18 +27,18 @@ SUFFIX = "Request"
 
 QUEUE_NAME: Schema = {
     "type": "string",
-    "description": "The queue to put the task into, instead of its own.",
+    "description": "The queue to use instead of the task's own.",
 }
 PRIORITY: Schema = {
     "type": "integer",
     "minimum": TASK_MIN_PRIORITY,
     "maximum": TASK_MAX_PRIORITY,
-    "description": "A higher one runs earlier.",
+    "description": "Tasks with a higher priority run first.",
 }
 RUN_AFTER: Schema = {
     "type": "string",
     "format": "date-time",
-    "description": "The earliest moment to run at; one that has passed means now.",
+    "description": "The earliest time to run; a time in the past means now.",
 }
 
 
@@ -48,8 +48,8 @@ class CallComponents:
     The calls of some task types.
 
     Attributes:
-        body: the schema of a request body: any one of the calls.
-        components: the schemas that it refers to, by their names.
+        body: the schema of a request body: one of the calls.
+        components: the schemas that it refers to, by name.
         examples: a valid call of each task type, in the form of OpenAPI's `examples`.
 
     """
@@ -60,7 +60,7 @@ class CallComponents:
 
     @classmethod
     def of(cls, task_types: Collection[TaskType], *, reserved: Collection[str]) -> "CallComponents":
-        """Describe the calls, with names of components other than the reserved ones."""
+        """Describe the calls; no component gets a reserved name."""
         if not task_types:
             return cls(body=_any_call(), components={}, examples={})
         names = _names([task_type.name for task_type in task_types], SUFFIX, reserved)
@@ -68,7 +68,7 @@ class CallComponents:
             without_endless_arrays(_definitions_of(task_types)),
             by=[task_type.arguments.schema for task_type in task_types],
         )
-        # Generators name the type of the member `kwargs` after the component it is in.
+        # Generators name the type of the member `kwargs` after its component.
         members = [name + "Kwargs" for name in names.values()]
         renamed = _names(definitions, "", [*reserved, *names.values(), *members])
 
@@ -131,7 +131,7 @@ def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
 
 
 def _members_for(backend_alias: str) -> dict[str, Schema]:
-    """Describe where and when a task can run: only what its backend takes."""
+    """Describe where and when a task can run: only what its backend supports."""
     backend = adapter_for(backend_alias).backend
     members = {"queue_name": QUEUE_NAME}
     if backend.queues:
@@ -155,9 +155,9 @@ def _one_of(names: Mapping[str, str]) -> Schema:
 
 def _names(paths: Collection[str], suffix: str, reserved: Collection[str]) -> dict[str, str]:
     """
-    Name the components: `SayHelloRequest`, with the path in front where two would be the same.
+    Name the components: `SayHelloRequest`, prefixed with the path if two names would be the same.
 
-    Two are the same that differ by case alone: generators write names in cases of their own.
+    Names that differ only by case count as the same: generators change the case of names.
     """
     short = {path: _pascal_case(path.rpartition(".")[2]) for path in paths}
     times = Counter(name.casefold() for name in short.values())

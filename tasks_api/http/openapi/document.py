@@ -1,7 +1,7 @@
 """
-The OpenAPI document: drf-spectacular walks the URLs, the operations of the views say what each does.
+The OpenAPI document: drf-spectacular finds the URLs, the operations of the views describe them.
 
-The calls of the task types are part of it, so that it says of each deployment what that takes.
+It includes the calls of the task types, so it is specific to a deployment.
 """
 
 from functools import lru_cache
@@ -44,8 +44,8 @@ INFO = {
     "title": "Tasks API",
     "version": __version__,
     "description": (
-        "Enqueue Django's background tasks over HTTP and read their results. An answer may gain "
-        "members and codes in time: ignore those that you do not know."
+        "Enqueue Django's background tasks over HTTP and read their results. Later versions may add "
+        "members and codes to answers: ignore those that you do not know."
     ),
     "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
 }
@@ -53,7 +53,7 @@ INFO = {
 
 @lru_cache(maxsize=64)
 def openapi_document(task_types: tuple[str, ...]) -> Schema:
-    """Return the document with the calls of these task types; without any, it takes any call."""
+    """Return the document with the calls of these task types; without any, it allows any call."""
     generator: Any = SchemaGenerator
     document: Schema = generator().document(task_types)
     return document
@@ -62,7 +62,7 @@ def openapi_document(task_types: tuple[str, ...]) -> Schema:
 @lru_cache(maxsize=64)
 def openapi_yaml(task_types: tuple[str, ...]) -> bytes:
     """Return the same document in YAML."""
-    # The renderer of the management command: what is served is what is committed.
+    # The same renderer as the management command's: the served and the committed document agree.
     renderer: Any = OpenApiYamlRenderer()
     content: bytes = renderer.render(openapi_document(task_types), renderer_context={})
     return content
@@ -73,7 +73,7 @@ reset_when_settings_change(openapi_yaml.cache_clear)
 
 
 class OwnComponents(ComponentRegistry):
-    """Goes along when this app's document is generated, and collects what the document describes."""
+    """The components of this app's document; it also collects the operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class OwnComponents(ComponentRegistry):
 
 
 class SchemaGenerator(SpectacularGenerator):
-    """Documents the resources of this app alone, whatever else the project serves."""
+    """Documents only the resources of this app, not the rest of the project."""
 
     def _initialise_endpoints(self) -> None:
         super()._initialise_endpoints()  # type: ignore[no-untyped-call]
@@ -96,7 +96,7 @@ class SchemaGenerator(SpectacularGenerator):
         return self.document(tuple(registry.task_types))
 
     def document(self, task_types: tuple[str, ...]) -> Schema:
-        """Describe the resources, and of the task types these."""
+        """Describe the resources, with the calls of these task types."""
         self.registry = described = OwnComponents()
         paths: Schema = self.parse(None, public=True)  # type: ignore[no-untyped-call]
         operations = [operation for path in paths.values() for operation in path.values()]
@@ -141,30 +141,28 @@ class SchemaGenerator(SpectacularGenerator):
 
 
 class OperationSchema(AutoSchema):
-    """Writes down the `Operation` that decorates a view's method."""
+    """Describes the `Operation` that decorates a view's method."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> Schema:
         if not isinstance(registry, OwnComponents):
-            # The project's document: what our operations refer to is not in there.
+            # The project's own document lacks the components that our operations refer to.
             return {}
         view: Any = self.view
         operation = operation_of(view, method)
         if operation is None:
-            raise ImproperlyConfigured(
-                f"{method} {path} is served, but its view names no operation."
-            )
+            raise ImproperlyConfigured(f"{method} {path} has no `Operation` on its view.")
         registry.operations.append(operation)
         return _document(operation, tag=view.tag, for_clients=view.needs_client)
 
 
 def _document(operation: Operation, *, tag: str, for_clients: bool) -> Schema:
-    needs = f" Needs the scope `{operation.scope}`." if operation.scope else ""
+    scope = f" Needs the scope `{operation.scope}`." if operation.scope else ""
     document: Schema = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
-        "description": operation.description + needs,
+        "description": operation.description + scope,
         "tags": [tag],
         "security": [{KEY: []}] if for_clients else [],
     }
@@ -186,7 +184,7 @@ def _document(operation: Operation, *, tag: str, for_clients: bool) -> Schema:
 def _batch() -> Schema:
     return {
         "type": "object",
-        "description": "Several calls, to be stored together or not at all.",
+        "description": "Several calls; all are stored, or none.",
         "properties": {
             MEMBER: {
                 "type": "array",
@@ -201,6 +199,6 @@ def _batch() -> Schema:
 
 
 def _examples_of_batches(examples: Schema) -> Schema:
-    """Put the first two calls into one batch."""
+    """Build an example of a batch from the first two calls."""
     calls = [example["value"] for example in examples.values()][:2]
     return {"batch": {"value": {MEMBER: calls}}} if calls else {}

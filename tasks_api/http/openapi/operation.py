@@ -1,4 +1,4 @@
-"""What an operation of a resource is; it stands at the method of the view that serves it."""
+"""The decorator that describes an operation of a resource."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,18 +11,18 @@ from tasks_api.problems import Problem
 type Schema = dict[str, Any]
 
 CALL = "Call"
-"""The component of any one call."""
+"""The component of one call."""
 
 BATCH = "Batch"
-"""The component of several."""
+"""The component of several calls."""
 
 TAGS = {
     "tasks": "Enqueued executions of task types.",
     "task types": "Registered task functions.",
-    "queues": "What waits, and what runs.",
+    "queues": "Waiting and running tasks by queue.",
     "workers": "Processes that run tasks.",
-    "about": "Where everything is.",
-    "health": "For whoever starts, stops and balances processes.",
+    "about": "The resources, and the client itself.",
+    "health": "Health checks for process managers and load balancers.",
 }
 """The groups of operations, in the order of the document; an app adds its own."""
 
@@ -48,7 +48,7 @@ READING_A_BODY: tuple[type[Problem], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful answer: `representation` is None for one without a body."""
+    """A successful answer; `representation` is None if it has no body."""
 
     description: str
     representation: type | None = None
@@ -60,12 +60,12 @@ class Operation:
     """
     An operation of a resource: the decorator of its view's method.
 
-    The method's docstring is the summary and the description that the document shows.
+    The method's docstring gives the summary and the description in the document.
 
     Attributes:
         operation_id: the name of the method in generated clients.
-        scope: what a client must be allowed to do; None where any client will do.
-        body: the component that describes the request's body; None where there is none.
+        scope: the scope that a client needs; None if any client may use it.
+        body: the component that describes the request's body; None for no body.
 
     """
 
@@ -88,12 +88,12 @@ class Operation:
 
     @property
     def query_parameters(self) -> set[str]:
-        """The names of the query parameters that it takes."""
+        """The names of its query parameters."""
         return {parameter["name"] for parameter in self.parameters if parameter["in"] == "query"}
 
 
 def operation_of(view: Any, method: str) -> Operation | None:
-    """Return the operation of a view that serves a method such as `GET`, if there is one."""
+    """Return the operation of a view for a method such as `GET`, if there is one."""
     name = getattr(view, "action", None) or method.lower()
     served: Operation | None = getattr(getattr(view, name, None), "operation", None)
     return served

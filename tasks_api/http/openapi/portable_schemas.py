@@ -1,4 +1,4 @@
-"""JSON Schemas said again in the words that generators of clients take; they mean the same."""
+"""JSON Schemas rewritten, with the same meaning, so that client generators understand them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 type Schema = dict[str, Any]
 
 _VALUES = frozenset({"const", "default", "enum", "example", "examples"})
-"""Keywords that hold values, not schemas."""
+"""Keywords whose contents are values, not schemas."""
 _NAMED = frozenset({"$defs", "dependentSchemas", "patternProperties", "properties"})
-"""Keywords that hold schemas by names."""
+"""Keywords whose contents are schemas by name."""
 _ALTERNATIVES = frozenset({"anyOf", "oneOf"})
 
 
 def portable(schema: Schema) -> Schema:
     """
-    Return the schema without what makes a generator fail or leave a type out.
+    Return the schema without constructs that make generators fail or leave a type out.
 
-    Titles go, which some take for the names of classes, and so for the same class. Null is `const`
-    where it is not one of several types, and each type of a mixed `enum` has an `enum` of its own.
+    Titles are dropped, because some generators use them as class names and so merge classes. Null is
+    `const` unless it is one of several types, and each type of a mixed `enum` has an `enum` of its own.
     """
     return _with_null_as_constant(_portable(schema))
 
@@ -71,10 +71,10 @@ def _enum(values: list[Any]) -> Schema:
 
 def without_endless_arrays(definitions: Mapping[str, Schema]) -> dict[str, Schema]:
     """
-    Return the definitions with anything in place of a reference that leads back without an object.
+    Return the definitions with anything in place of a recursive reference that passes no object.
 
-    `type Tree = int | list[Tree]` becomes an integer or an array of anything: clients have names
-    for classes alone, and one that cannot be written would leave a client without its module.
+    `type Tree = int | list[Tree]` becomes an integer or an array of anything: clients can name only
+    classes, and a type that cannot be written would leave a client without its module.
     """
     refers = {
         name: set() if schema.get("type") == "object" else set(_references(schema))
@@ -87,7 +87,7 @@ def without_endless_arrays(definitions: Mapping[str, Schema]) -> dict[str, Schem
 
 
 def only_used(definitions: Mapping[str, Schema], by: Iterable[Schema]) -> dict[str, Schema]:
-    """Return those of the definitions that the schemas lead to."""
+    """Return the definitions that the schemas refer to, directly or indirectly."""
     refers = {name: set(_references(schema)) for name, schema in definitions.items()}
     used = {
         reached
@@ -111,7 +111,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def _reach(name: str, refers: Mapping[str, set[str]]) -> set[str]:
-    """Return the definitions that can be come to from this one, itself included."""
+    """Return the definitions that are reachable from this one, itself included."""
     reached: set[str] = set()
     ahead = {name}
     while ahead:

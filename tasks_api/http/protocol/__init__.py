@@ -1,1 +1,1 @@
-"""HTTP itself: how requests are read and answers written, whatever the resource."""
+"""HTTP itself: how requests are read and answers are written, for all resources."""

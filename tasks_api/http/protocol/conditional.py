@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): a poll that brings no news costs no body."""
+"""Conditional requests (RFC 9110, section 13): an unchanged task is answered without a body."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tasks_api.backends import StoredTask
 
 
 def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
-    """Derive a weak entity tag from what changes in the life of a task, members of apps included."""
+    """Derive a weak entity tag from all that can change in a task, including members of optional apps."""
     state = (
         task.id,
         task.status,
@@ -26,6 +26,6 @@ def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
 
 
 def is_current(request: Request, tag: str) -> bool:
-    """Tell whether `If-None-Match` names the tag, by the weak comparison, or is `*`."""
+    """Return whether `If-None-Match` contains the tag, by weak comparison, or is `*`."""
     given = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in given or tag.removeprefix("W/") in {one.removeprefix("W/") for one in given}

@@ -1,7 +1,7 @@
 """
-Django's error handlers for a project that answers problems everywhere, as the service does.
+Django's error handlers for a project that answers every error with a problem, as the service does.
 
-They serve what fails outside of our views: `handler404 = "tasks_api.http.protocol.django_handlers.not_found"`.
+They handle errors outside of our views: `handler404 = "tasks_api.http.protocol.django_handlers.not_found"`.
 """
 
 from django.http import HttpRequest, HttpResponse

@@ -10,14 +10,14 @@ from tasks_api.problems import InvalidRequest
 HEADER = "Idempotency-Key"
 
 _BARE = re.compile(r"[!-~]{1,255}", re.ASCII)
-# RFC 8941, section 3.3.3: within quotes, quotes and backslashes stand behind a backslash.
+# RFC 8941, section 3.3.3: within quotes, a backslash escapes quotes and backslashes.
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
 def idempotency_key(request: Request) -> str | None:
     """
-    Read the key, bare or as the draft's quoted string, which are the same; None for no header.
+    Read the key, bare or as a quoted string as in the draft; None if there is no header.
 
     Raises:
         InvalidRequest: 400, it is not 1 to 255 visible ASCII characters.

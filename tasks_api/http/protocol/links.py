@@ -1,4 +1,4 @@
-"""The absolute URLs that answers hold."""
+"""The absolute URLs in answers."""
 
 from django.urls import reverse
 from rest_framework.request import Request

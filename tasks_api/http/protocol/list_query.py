@@ -1,8 +1,8 @@
 """
-The query of a list: strict parameters, and cursors that hold for one list alone.
+The query of a list: strict parameters, and cursors that are valid for one list only.
 
 A cursor is a position, base64url-encoded and signed together with the owner and the filters that it
-was given out for: it can neither be made up nor be carried over to another list.
+was issued for: it can be neither forged nor used for another list.
 """
 
 import base64
@@ -22,7 +22,7 @@ from tasks_api.backends.base import Side
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.faults import Fault
 from tasks_api.problems import InvalidCursor, InvalidRequest
-from tasks_api.timestamps import moment_of, timestamp
+from tasks_api.timestamps import parse_timestamp, timestamp
 
 STATUSES = tuple(TaskResultStatus.values)
 DEFAULT_PAGE_SIZE = 50
@@ -36,10 +36,10 @@ _POSITION = re.compile("([<>]=?)(.+)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
     """
-    What `GET /tasks/` is asked for.
+    The query of `GET /tasks/`.
 
     Attributes:
-        ids: the tasks to read; empty where the list is meant that the other attributes describe.
+        ids: the tasks to read; if empty, the other attributes select the tasks.
 
     """
 
@@ -54,8 +54,8 @@ class ListQuery:
         Check query parameters, such as `status=FAILED&status=READY&page_size=10`.
 
         Raises:
-            InvalidRequest: 400, `errors` names the parameters that have a value they cannot take.
-            InvalidCursor: 400, the cursor was not given out for this owner and these filters.
+            InvalidRequest: 400, parameters have invalid values; `errors` names them.
+            InvalidCursor: 400, the cursor was not issued for this owner and these filters.
 
         """
         given = _Parameters(parameters)
@@ -72,31 +72,31 @@ class ListQuery:
 def continued(
     parameters: QueryDict, query: ListQuery, position: Position, *, owner: int
 ) -> QueryDict:
-    """Return the parameters of the page that starts from a position of the same list."""
+    """Return the parameters of the page that starts at a position of the same list."""
     following = parameters.copy()
     following["cursor"] = _cursor(position, query.selection, owner)
     return following
 
 
 def narrowed(parameters: QueryDict, identifiers: list[str]) -> QueryDict:
-    """Return the parameters that ask for these tasks alone."""
+    """Return the parameters for these tasks only."""
     following = parameters.copy()
     following.setlist("id", identifiers)
     return following
 
 
 class _Parameters:
-    """Reads parameter by parameter and collects what is wrong with them."""
+    """Reads the parameters and collects their faults."""
 
     def __init__(self, parameters: QueryDict) -> None:
         self.parameters = parameters
         self.faults = [
-            Fault("repeated_parameter", "Should be there only once.", parameter=name)
+            Fault("repeated_parameter", "Should occur only once.", parameter=name)
             for name, values in parameters.lists()
             if len(values) > 1 and name not in {"status", "id"}
         ] + [
-            # No store holds such a text, and not every store takes it for a question.
-            Fault("unstorable_text", "Should hold no NUL character.", parameter=name)
+            # No stored text contains NUL, and PostgreSQL rejects queries with it.
+            Fault("unstorable_text", "Should contain no NUL character.", parameter=name)
             for name, values in parameters.lists()
             if any("\0" in value for value in values)
         ]
@@ -116,8 +116,8 @@ class _Parameters:
                 statuses=tuple(sorted(set(self._statuses()))),
                 filters=tuple(self._filters()),
                 queue_name=self.parameters.get("queue_name"),
-                enqueued_after=self._value("enqueued_after", "date_time", _MOMENT, moment_of),
-                enqueued_before=self._value("enqueued_before", "date_time", _MOMENT, moment_of),
+                enqueued_after=self._value("enqueued_after", "date_time", _TIME, parse_timestamp),
+                enqueued_before=self._value("enqueued_before", "date_time", _TIME, parse_timestamp),
             ),
             page_size=self._value("page_size", "out_of_range", _SIZE, _page_size)
             or DEFAULT_PAGE_SIZE,
@@ -151,9 +151,9 @@ class _Parameters:
 
 
 _SIZE = f"Should be a whole number from 1 to {MAX_PAGE_SIZE}."
-_MOMENT = (
+_TIME = (
     "Should be an RFC 3339 date-time with an offset, such as 2026-11-22T09:00:00Z; "
-    "a + is spelled %2B in a query."
+    "encode + as %2B in a query."
 )
 
 
@@ -163,10 +163,10 @@ def _page_size(text: str) -> int | None:
 
 
 def _signer(selection: Selection, owner: int) -> Signer:
-    def spell(value: object) -> object:
+    def as_json(value: object) -> object:
         return timestamp(value) if isinstance(value, datetime) else value
 
-    filters = {name: spell(value) for name, value in asdict(selection).items()}
+    filters = {name: as_json(value) for name, value in asdict(selection).items()}
     return Signer(salt=json.dumps(["tasks_api.cursor", owner, filters]), sep=".")
 
 
@@ -184,6 +184,6 @@ def _position_of(cursor: str, selection: Selection, owner: int) -> Position:
         raise InvalidCursor(faults=[fault]) from None
     padding = "=" * (-len(encoded) % 4)
     text = base64.urlsafe_b64decode(encoded + padding).decode()
-    # Signed, and so of the form in which it was given out.
+    # The signature is valid, so the text has the form that `_cursor` gave it.
     side, identifier = cast(re.Match[str], _POSITION.fullmatch(text)).groups()
     return Position(cast(Side, side), identifier)

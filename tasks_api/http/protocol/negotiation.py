@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110, section 12): JSON in and out, and what `Accept` may say of it."""
+"""Content negotiation (RFC 9110, section 12): JSON in and out, unless `Accept` excludes it."""
 
 from typing import Any
 
@@ -30,9 +30,9 @@ class JSONRenderer(BaseRenderer):
 
 class LeaveBody(BaseParser):
     """
-    Parses nothing: bodies are read by `strict_json`, and only once it is known who sent them.
+    Parses nothing: `strict_json` reads bodies, after authentication.
 
-    DRF asks a parser when a session's CSRF token is looked for; that must be in its header.
+    DRF calls a parser when it looks for a session's CSRF token; that must be in its header.
     """
 
     media_type = "*/*"
@@ -42,7 +42,7 @@ class LeaveBody(BaseParser):
 
 
 class AcceptJSON(BaseContentNegotiation):
-    """Takes every `Accept` that does not rule JSON out."""
+    """Accepts every `Accept` that does not exclude JSON."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -56,7 +56,7 @@ class AcceptJSON(BaseContentNegotiation):
 
     @staticmethod
     def _admits_json(accept: str) -> bool:
-        """Tell by the most specific range that matches; parameters such as a charset do not count."""
+        """Judge by the most specific range that matches; ignore parameters such as a charset."""
         ranges = [MediaType(text.strip()) for text in accept.split(",") if text.strip()]
         for main, sub in (("application", "json"), ("application", "*"), ("*", "*")):
             qualities = [
@@ -68,7 +68,7 @@ class AcceptJSON(BaseContentNegotiation):
 
 
 class AcceptAnything(AcceptJSON):
-    """Answers with the one form that there is, whatever `Accept` says (RFC 9110, 12.4.1)."""
+    """Answers with the only representation, whatever `Accept` says (RFC 9110, 12.4.1)."""
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

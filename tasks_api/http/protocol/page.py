@@ -1,4 +1,4 @@
-"""A page of a collection: its members, and links to the neighbouring pages (RFC 8288)."""
+"""A page of a collection: its members, and links to the next and previous page (RFC 8288)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ RELATIONS = {"next": "next", "previous": "prev"}
 
 
 def page_response(
-    results: Sequence[bytes], address: str, neighbours: Mapping[str, QueryDict]
+    results: Sequence[bytes], address: str, adjacent: Mapping[str, QueryDict]
 ) -> HttpResponse:
-    """Answer with the JSON of members; `neighbours` are the queries of the `next`, `previous` pages."""
-    urls = {name: f"{address}?{query.urlencode()}" for name, query in neighbours.items()}
+    """Answer with the JSON of members; `adjacent` has the queries of the `next` and `previous` page."""
+    urls = {name: f"{address}?{query.urlencode()}" for name, query in adjacent.items()}
     links = b"".join(
         f'"{name}":{json.dumps(urls.get(name))},'.encode() for name in ("next", "previous")
     )

@@ -1,4 +1,4 @@
-"""From whatever was raised to the one form of an error: `application/problem+json` (RFC 9457)."""
+"""From an exception to the format of all errors: `application/problem+json` (RFC 9457)."""
 
 import json
 import logging
@@ -30,11 +30,11 @@ logger = logging.getLogger("tasks_api.http")
 
 RETRY_AFTER_SECONDS = "5"
 UNDEFINED_TABLE = "42P01"
-"""What PostgreSQL says before the migrations have run; SQLite says that it is not operational."""
+"""PostgreSQL's state before the migrations have run; SQLite raises `OperationalError` then."""
 
 
 class FaultRepresentation(TypedDict):
-    """One culprit within a request."""
+    """One fault of a request."""
 
     code: Annotated[str, Field(examples=["integer_type"])]
     detail: str
@@ -46,12 +46,12 @@ class FaultRepresentation(TypedDict):
 
 
 class ProblemRepresentation(TypedDict):
-    """Why a request was not served, in the form of RFC 9457."""
+    """Why a request failed, as defined by RFC 9457."""
 
     type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
     title: str
     status: int
-    code: Annotated[str, Field(description="What programs look at.", examples=["unknown_task"])]
+    code: Annotated[str, Field(description="The code for programs.", examples=["unknown_task"])]
     detail: str
     request_id: str
     errors: NotRequired[list[FaultRepresentation]]
@@ -69,7 +69,7 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
     }
     if problem.faults:
         body["errors"] = [_represent_fault(fault) for fault in problem.faults]
-    # ASCII: a pointer may name a member whose name no encoding could spell.
+    # ASCII: a pointer may contain the name of a member that cannot be encoded in UTF-8.
     return HttpResponse(
         json.dumps(body),
         status=problem.status,
@@ -79,14 +79,14 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Answer what a view raised; DRF calls this for every exception."""
-    # DRF's request wraps Django's, which is what everything else here takes.
+    """Return the answer to an exception of a view; DRF calls this for every exception."""
+    # DRF's request wraps Django's, which all functions here take.
     request = context["request"]._request
     return problem_response(reported(exception, request), request)
 
 
 def reported(exception: Exception, request: HttpRequest) -> Problem:
-    """Return the problem that an exception is; one of the server's own is told to the logs."""
+    """Return the problem for an exception; server errors are logged."""
     problem = _problem_of(exception)
     if problem.status >= 500:
         _report(exception, problem, request)
@@ -109,7 +109,7 @@ def _problem_of(exception: Exception) -> Problem:
     kinds: list[tuple[type[Exception], type[Problem]]] = [
         (Http404, NotFound),
         (django.PermissionDenied, PermissionDenied),
-        # What Django itself refuses: too many query parameters, a Host it does not serve.
+        # What Django itself rejects: too many query parameters, a Host that is not allowed.
         (django.SuspiciousOperation, InvalidRequest),
     ]
     for kind, problem in kinds:
@@ -119,19 +119,19 @@ def _problem_of(exception: Exception) -> Problem:
 
 
 def _problem_of_rest_framework(exception: drf.APIException) -> Problem:
-    """Return what the project's own classes and hooks mean by an exception of DRF's."""
+    """Return the problem for DRF's exceptions, which the project's own classes and hooks raise."""
     if isinstance(exception, drf.Throttled):
         wait: float | None = getattr(exception, "wait", None)
         retry_after = str(max(1, math.ceil(wait or 0)))
         return Throttled(
-            "The project's own limit is reached.", headers={"Retry-After": retry_after}
+            "The project's own limit is exceeded.", headers={"Retry-After": retry_after}
         )
     kinds: dict[int, type[Problem]] = {403: PermissionDenied, 404: NotFound}
     return kinds.get(exception.status_code, InvalidRequest)()
 
 
 def _report(exception: Exception, problem: Problem, request: HttpRequest) -> None:
-    """Tell the logs, and whatever listens for Django's signal of a failed request."""
+    """Log the problem; for an internal error also send Django's signal `got_request_exception`."""
     if isinstance(problem, InternalError):
         logger.error("%s %s failed", request.method, request.path, exc_info=exception)
         got_request_exception.send(sender=None, request=request)
@@ -141,10 +141,10 @@ def _report(exception: Exception, problem: Problem, request: HttpRequest) -> Non
 
 
 def _represent_fault(fault: Fault) -> FaultRepresentation:
-    culprit = {
+    location = {
         "pointer": fault.pointer,
         "parameter": fault.parameter,
         "header": fault.header,
     }
-    named = {key: name for key, name in culprit.items() if name is not None}
-    return {"code": fault.code, "detail": fault.detail, **named}  # type: ignore[typeddict-item]
+    given = {key: name for key, name in location.items() if name is not None}
+    return {"code": fault.code, "detail": fault.detail, **given}  # type: ignore[typeddict-item]

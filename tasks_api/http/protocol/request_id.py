@@ -1,4 +1,4 @@
-"""One id for each request, in the answer and in every log line: the caller's own or a new one."""
+"""An id for each request, in the answer and in every log line: the caller's own or a new one."""
 
 import re
 import secrets
@@ -11,7 +11,7 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 def identify(request: HttpRequest) -> str:
-    """Give the request its id, the first time; anything unfit of the caller's is replaced."""
+    """Return the id of a request; an invalid one of the caller's is replaced."""
     identifier: str | None = getattr(request, "tasks_api_request_id", None)
     if identifier is None:
         given = request.headers.get(HEADER, "")

@@ -1,4 +1,4 @@
-"""Answers that are built while they are sent, a piece at a time: they may be as long as they like."""
+"""Answers of any size that are built while they are sent, piece by piece."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -19,10 +19,10 @@ def streamed(
     headers: Mapping[str, str],
 ) -> StreamingHttpResponse:
     """
-    Answer with `{"results": […]}`, however many there are and however large they are together.
+    Answer with `{"results": […]}`, whatever the number and size of the results.
 
-    What reading the first one raises is raised here, and can still be answered. Later on the body is
-    cut off, which no client takes for a whole one.
+    An exception while the first result is read is raised here, and is answered with a problem. A later
+    one cuts the body off, so that clients notice that it is incomplete.
     """
     remaining = iter(results)
     first = next(remaining, None)

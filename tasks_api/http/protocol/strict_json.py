@@ -1,8 +1,8 @@
 """
-Request bodies: JSON as RFC 8259 has it, without what a store or a worker could choke on.
+Request bodies: JSON as RFC 8259 defines it, without values that stores or workers cannot process.
 
-PostgreSQL's jsonb refuses NUL characters and lone surrogates, a renderer fails on them later, and
-parsers disagree on duplicate members, NaN and numbers that overflow. All of it is refused here.
+PostgreSQL's jsonb rejects NUL characters and lone surrogates, and parsers disagree on duplicate
+members, NaN and numbers that overflow. All of them are rejected here.
 """
 
 import json
@@ -25,20 +25,20 @@ from tasks_api.problems import (
 )
 
 MAX_INTEGER_DIGITS = 4300
-"""What `int()` takes by default; more would take quadratic time."""
+"""The default limit of `int()`, which takes quadratic time."""
 
-_UNSTORABLE_TEXT = "Should hold no NUL character and no lone surrogate."
+_UNSTORABLE_TEXT = "Should contain no NUL character and no lone surrogate."
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_json(request: HttpRequest, *, nested_in: int = 0) -> Any:
     """
-    Read and parse the body of a request; `nested_in` levels do not count as its depth.
+    Read and parse the body of a request; its first `nested_in` levels do not count as depth.
 
     Raises:
         UnsupportedMediaType: 415, it is not declared as JSON in UTF-8.
-        LengthRequired: 411, it is chunked and the server cannot tell where it ends.
+        LengthRequired: 411, it is chunked and the server does not mark its end.
         BodyTooLarge: 413, it is longer than `MAX_BODY_BYTES`.
         MalformedJSON: 400, it is not JSON.
         InvalidRequest: 400, it is JSON that cannot be stored faithfully; `errors` says where.
@@ -50,7 +50,7 @@ def read_json(request: HttpRequest, *, nested_in: int = 0) -> Any:
 
 def read_nothing(request: HttpRequest) -> None:
     """
-    Make sure that an operation which takes no body gets none; an empty object will do as well.
+    Check that a request without a body has none; an empty object is accepted too.
 
     Raises:
         InvalidRequest: 400, it has members; `errors` says which.
@@ -63,17 +63,17 @@ def read_nothing(request: HttpRequest) -> None:
     _check_media_type(request)
     given = parse(body, max_depth=tasks_api_settings().max_depth)
     if not isinstance(given, dict):
-        detail = "Should be left out, or be an empty object."
+        detail = "Should be absent or an empty object."
         raise InvalidRequest(faults=[Fault("object_type", detail, pointer="")])
     if given:
-        detail = "There is no such member; there are none."
+        detail = "Unknown member; no members are allowed."
         raise InvalidRequest(
             faults=[Fault("unknown_member", detail, pointer=json_pointer(name)) for name in given]
         )
 
 
 def parse(body: bytes, *, max_depth: int) -> Any:
-    """Parse strict JSON; `read_json` says what is raised."""
+    """Parse strict JSON; raises what `read_json` raises."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -82,22 +82,22 @@ def parse(body: bytes, *, max_depth: int) -> Any:
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
-        # The parser's words name a rule of the syntax, never a value of the body.
+        # The parser's message contains a rule of the syntax, never a value of the body.
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None
     except RecursionError:
         raise InvalidRequest(faults=[_fault_of_depth("", max_depth)]) from None
-    # A body with none of these marks cannot hold a fault: most are spared the inspection.
-    if decoder.has_met_a_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
+    # A body without any of these cannot contain a fault: most bodies are not inspected.
+    if decoder.has_found_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
         inspection = _Inspection(max_depth)
-        inspection.look_at(value)
+        inspection.inspect(value)
         if inspection.faults:
             raise InvalidRequest(faults=inspection.faults)
     return value
 
 
 class _Refused:
-    """Stands in a parsed value for a number that must be reported with its pointer."""
+    """Replaces, in a parsed value, a number that must be reported with its pointer."""
 
     def __init__(self, code: str, detail: str) -> None:
         self.code = code
@@ -105,7 +105,7 @@ class _Refused:
 
 
 class _RepeatedMembers(dict[str, Any]):
-    """An object in which names stood more than once."""
+    """An object with repeated names."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -115,10 +115,10 @@ class _RepeatedMembers(dict[str, Any]):
 
 
 class _Decoder(json.JSONDecoder):
-    """Parses what Python's decoder takes, and keeps what it would pass over for the inspection to find."""
+    """Parses what Python's decoder accepts, and marks the faults that it ignores for the inspection."""
 
     def __init__(self) -> None:
-        self.has_met_a_fault = False
+        self.has_found_fault = False
         super().__init__(
             object_pairs_hook=self._object,
             parse_int=self._integer,
@@ -130,35 +130,35 @@ class _Decoder(json.JSONDecoder):
         members = dict(pairs)
         if len(members) == len(pairs):
             return members
-        self.has_met_a_fault = True
+        self.has_found_fault = True
         return _RepeatedMembers(pairs)
 
     def _integer(self, digits: str) -> int | _Refused:
         if len(digits.removeprefix("-")) <= MAX_INTEGER_DIGITS:
             return int(digits)
-        self.has_met_a_fault = True
+        self.has_found_fault = True
         return _Refused("number_too_long", f"Should have at most {MAX_INTEGER_DIGITS} digits.")
 
     def _float(self, digits: str) -> float | _Refused:
         number = float(digits)
         if math.isfinite(number):
             return number
-        self.has_met_a_fault = True
+        self.has_found_fault = True
         return _Refused("number_too_large", "Should be within the range of a double.")
 
     @staticmethod
     def _constant(name: str) -> NoReturn:
-        raise MalformedJSON(f"The body is not JSON: {name} is no number there.")
+        raise MalformedJSON(f"The body is not JSON: {name} is not a JSON number.")
 
 
 class _Inspection:
-    """Collects what must not be stored, with pointers, up to a bounded number."""
+    """Collects values that must not be stored, with pointers, up to `MAX_FAULTS`."""
 
     def __init__(self, max_depth: int) -> None:
         self.max_depth = max_depth
         self.faults: list[Fault] = []
 
-    def look_at(self, value: Any, *path: str | int) -> None:
+    def inspect(self, value: Any, *path: str | int) -> None:
         if len(self.faults) >= MAX_FAULTS:
             return
         match value:
@@ -169,21 +169,21 @@ class _Inspection:
             case dict() | list() if len(path) >= self.max_depth:
                 self.faults.append(_fault_of_depth(json_pointer(*path), self.max_depth))
             case dict():
-                self._look_at_members(value, path)
+                self._inspect_members(value, path)
             case list():
                 for index, item in enumerate(value):
-                    self.look_at(item, *path, index)
+                    self.inspect(item, *path, index)
 
-    def _look_at_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
+    def _inspect_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
         for name in getattr(members, "repeated", ()):
             if not _UNSTORABLE.search(name):
-                self._report("repeated_member", "Should be there only once.", (*path, name))
+                self._report("repeated_member", "Should occur only once.", (*path, name))
         for name, item in members.items():
             if _UNSTORABLE.search(name):
-                # The pointer leads to the object: one to the member could not be spelled.
+                # The pointer leads to the object: one to the member could not be encoded.
                 self._report("unstorable_text", f"The name of a member: {_UNSTORABLE_TEXT}", path)
             else:
-                self.look_at(item, *path, name)
+                self.inspect(item, *path, name)
 
     def _report(self, code: str, detail: str, path: tuple[str | int, ...]) -> None:
         if len(self.faults) < MAX_FAULTS:
@@ -210,7 +210,7 @@ def _read(request: HttpRequest) -> bytes:
     environ = getattr(request, "environ", {})
     stream: Any = request
     if not request.META.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in request.META:
-        # Django's WSGI handler takes a body without Content-Length for empty.
+        # Django's WSGI handler treats a body without Content-Length as empty.
         if environ.get("wsgi.input_terminated"):
             stream = environ["wsgi.input"]
         elif environ:
@@ -234,7 +234,7 @@ def _declared_length(request: HttpRequest) -> int:
 
 
 def _drain(stream: Any, limit: int) -> bytes:
-    """Read until the end or until there is too much: one read may return less than asked for."""
+    """Read to the end or just over the limit: one read may return less than requested."""
     body = bytearray()
     while len(body) <= limit and (chunk := stream.read(limit + 1 - len(body))):
         body += chunk

@@ -1,1 +1,1 @@
-"""What each resource does, with its operations beside it; `resource` is what all have in common."""
+"""The resources, each with its operations; `resource` is the base of all."""

@@ -1,4 +1,4 @@
-"""`/tasks/batch/`: enqueue several tasks, all or none."""
+"""`/tasks/batch/`: enqueue several tasks, or none of them."""
 
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -48,10 +48,10 @@ class BatchViewSet(Resource, ViewSet):
         """
         Enqueue several tasks.
 
-        Enqueues 1 to 1,000 tasks, of one type or of many, or none of them: all are checked before
-        one is stored, and all are stored in one transaction. Tasks of the same priority and the
-        same `run_after` run in the order of the list. To a client with a rate, a batch of n counts
-        n.
+        Enqueues 1 to 1,000 tasks of one or several types, or none of them: all are checked before
+        one is stored, and all are stored in one transaction. Tasks with the same priority and the
+        same `run_after` run in the order of the list. A batch of n tasks counts as n requests
+        towards the client's rate limit.
         """
         body = read_json(request._request, nested_in=LEVELS_OF_A_BATCH)
         keyed = keyed_request(request, self.caller, body)
@@ -59,7 +59,7 @@ class BatchViewSet(Resource, ViewSet):
         self.spend_more(len(items) - 1, pointer=json_pointer(MEMBER))
         enqueued = enqueue_once(keyed, lambda: check_calls(items, self.caller), enqueue_together)
         if enqueued.replayed is not None:
-            # A batch takes a database, whose tasks can all be read again.
+            # Batches need a database, so all tasks can be read again.
             tasks = read_several(enqueued.replayed, self.caller)
             results = (text for _, text in represented(tasks, request, self.caller))
             return streamed(results, request, status=202, headers=REPLAYED)

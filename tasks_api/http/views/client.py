@@ -1,4 +1,4 @@
-"""`/client/`: who asks."""
+"""`/client/`: the client that a key belongs to."""
 
 from typing import Annotated, TypedDict
 
@@ -15,22 +15,22 @@ from tasks_api.timestamps import timestamp
 
 
 class LimitsRepresentation(TypedDict):
-    """What a request may be at most."""
+    """The limits of a request."""
 
     max_body_bytes: int
-    max_depth: Annotated[int, Field(description="Of arrays and objects in a body.")]
+    max_depth: Annotated[int, Field(description="The depth of arrays and objects in a body.")]
 
 
 class ClientRepresentation(TypedDict):
-    """The client that asks, as the server knows it."""
+    """The client that sent the request."""
 
     name: str
     scopes: list[str]
     task_patterns: Annotated[
-        list[str], Field(description="Which of the exposed task types it may enqueue.")
+        list[str], Field(description="The exposed task types that it may enqueue.")
     ]
     rate: Annotated[
-        str | None, Field(description="How many requests it may send.", examples=["100/min"])
+        str | None, Field(description="Its rate limit, if it has one.", examples=["100/min"])
     ]
     key_expires_at: Timestamp | None
     limits: LimitsRepresentation
@@ -47,9 +47,9 @@ class ClientView(Resource):
     )
     def get(self, request: Request) -> Response:
         """
-        Read who this key is.
+        Read the client.
 
-        Answers with the client that asks: what it may do, and the limits that apply.
+        Answers with the client that the key belongs to: what it may do, and its limits.
         """
         return Response(_represent(self.caller))
 

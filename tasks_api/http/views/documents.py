@@ -1,7 +1,7 @@
 """
-What explains the API: the OpenAPI document, Swagger UI, the page of problem codes.
+Documentation: the OpenAPI document, Swagger UI, the page of problem codes.
 
-None of it needs the network: scripts and styles come from the installed packages.
+No page loads anything from the internet: scripts and styles come from the installed packages.
 """
 
 import json
@@ -37,7 +37,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 class Document(Resource):
-    """A resource that no client needs a method for: it is left out of the OpenAPI document."""
+    """Documentation for readers, which generated clients need no method for."""
 
     needs_client: ClassVar[bool] = False
     schema = None
@@ -61,14 +61,14 @@ class OpenAPIJSON(Document):
 
 
 class SwaggerUI(Document):
-    """The OpenAPI document as a page to read and to try out."""
+    """The OpenAPI document as an interactive page."""
 
     def get(self, request: Request) -> HttpResponse:
         return _page(request, "tasks_api/swagger_ui.html", {})
 
 
 class ProblemsPage(Document):
-    """Every code of problems and of their `errors` explained; `type` of each problem points here."""
+    """Explains all codes of problems and of their `errors`; the `type` of each problem points here."""
 
     def get(self, request: Request) -> HttpResponse:
         kinds = sorted(Problem.every_kind(), key=lambda kind: (kind.status, kind.code))
@@ -84,10 +84,10 @@ def _page(request: Request, template: str, context: dict[str, Any]) -> HttpRespo
 
 def _visible_task_types(request: Request) -> tuple[str, ...]:
     """
-    Name the task types that the reader may know of.
+    Return the names of the task types that the reader may see.
 
     Raises:
-        NotAuthenticated: 401, there is a key and it is not valid.
+        NotAuthenticated: 401, the request has a key that is not valid.
 
     """
     caller = find_caller(request)

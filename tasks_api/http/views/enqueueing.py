@@ -1,4 +1,4 @@
-"""What the operations that enqueue have in common: `POST /tasks/`, batches and retries."""
+"""Common parts of the operations that enqueue: `POST /tasks/`, batches and retries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +20,9 @@ from tasks_api.results.representation import TaskRepresentation
 
 IDEMPOTENCY_KEY = header_parameter(
     "Idempotency-Key",
-    "1 to 255 visible ASCII characters of the client's choice, new for each new request; bare "
-    "or as a quoted string (RFC 8941). The same key with the same request is answered with "
-    "the first request's task, and enqueues nothing, for 24 hours.",
+    "1 to 255 visible ASCII characters, chosen by the client for each new request; bare or as a "
+    "quoted string (RFC 8941). For 24 hours, the same request with the same key is answered with "
+    "the first request's task and enqueues nothing.",
     {
         "type": "string",
         "pattern": r"""^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$""",
@@ -44,21 +44,23 @@ ENQUEUED = {
         headers=("Location", "Retry-After", "Idempotent-Replayed"),
     ),
     200: Answer(
-        description="The task is finished: its backend runs tasks at once, or this is a replay.",
+        description=(
+            "The task is finished: its backend runs tasks immediately, or this is a replay."
+        ),
         representation=TaskRepresentation,
         headers=("Location", "Idempotent-Replayed"),
     ),
 }
 REPLAYED = {"Idempotent-Replayed": "true"}
-"""Says that the first request with this `Idempotency-Key` came earlier."""
+"""Marks the replay of an earlier request with the same `Idempotency-Key`."""
 
 
 def keyed_request(request: Request, caller: Caller, body: Any) -> KeyedRequest | None:
     """
-    Take up the `Idempotency-Key` of a request, if it has one.
+    Return a request's `Idempotency-Key` with what it stands for; None if there is none.
 
     Raises:
-        InvalidRequest: 400, it has not the form of a key.
+        InvalidRequest: 400, the key is not valid.
 
     """
     key = idempotency_key(request)
@@ -68,7 +70,7 @@ def keyed_request(request: Request, caller: Caller, body: Any) -> KeyedRequest |
 def enqueue_and_answer(
     request: Request, caller: Caller, body: Any, check: Callable[[], Call]
 ) -> Response:
-    """Enqueue one call, once for each `Idempotency-Key`, and answer with its task."""
+    """Enqueue one call, only once for each `Idempotency-Key`, and answer with its task."""
     keyed = keyed_request(request, caller, body)
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
     again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
@@ -84,5 +86,5 @@ def _read_again(task_id: str, caller: Caller) -> StoredTask:
     try:
         return read(task_id, caller)
     except NotFound:
-        detail = "The task of the first request with this key has been removed; there is no other."
+        detail = "The task of the first request with this key has been removed."
         raise NotFound(detail, headers=REPLAYED) from None

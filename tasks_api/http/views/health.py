@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`, for whoever starts, stops and balances processes: any `Host` will do."""
+"""`/livez` and `/readyz`: health checks for process managers and load balancers, with any `Host`."""
 
 from typing import TypedDict
 
@@ -13,13 +13,13 @@ from tasks_api.http.views.resource import Resource
 
 
 class HealthRepresentation(TypedDict):
-    """A process that is well."""
+    """The health of a process."""
 
     status: str
 
 
 class Livez(Resource):
-    """Whether this process answers at all; a failure means: restart it."""
+    """Whether this process answers; if not, it should be restarted."""
 
     tag = "health"
     checks_host = False
@@ -28,19 +28,19 @@ class Livez(Resource):
 
     @Operation(
         "get_livez",
-        answers={200: Answer(description="It does.", representation=HealthRepresentation)},
+        answers={200: Answer(description="It answers.", representation=HealthRepresentation)},
     )
     def get(self, request: Request) -> Response:
         """
-        Ask whether the process answers.
+        Check whether the process answers.
 
-        Looks at nothing but the process itself.
+        Checks nothing but the process itself.
         """
         return Response({"status": "ok"})
 
 
 class Readyz(Resource):
-    """Whether tasks can be enqueued and read; a failure means: send requests elsewhere."""
+    """Whether tasks can be enqueued and read; if not, requests should be sent elsewhere."""
 
     tag = "health"
     checks_host = False
@@ -49,14 +49,14 @@ class Readyz(Resource):
 
     @Operation(
         "get_readyz",
-        answers={200: Answer(description="It can.", representation=HealthRepresentation)},
+        answers={200: Answer(description="It is ready.", representation=HealthRepresentation)},
         problems=(problems.StoreUnavailable,),
     )
     def get(self, request: Request) -> Response:
         """
-        Ask whether the service can work.
+        Check whether the service is ready.
 
-        Asks the store of tasks.
+        Checks the connection to the store of tasks.
         """
         for adapter in adapters():
             adapter.probe()

@@ -1,4 +1,4 @@
-"""`/queues/`: what waits, and what runs."""
+"""`/queues/`: waiting and running tasks by queue."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,7 @@ from tasks_api.models import Scope
 from tasks_api.monitoring.queues import (
     QueueListRepresentation,
     QueueRepresentation,
-    queue_called,
+    queue_named,
     queues,
     represent_queue,
 )
@@ -32,8 +32,8 @@ class QueueViewSet(Resource, ViewSet):
         """
         List the queues.
 
-        Answers with the queues that settings and task types name, and with those in which a task
-        waits or runs. The figures are counted every few seconds. Backends that cannot count are
+        Answers with the queues of settings and task types, and with other queues that have waiting
+        or running tasks. The tasks are counted every few seconds. Backends that cannot count are
         left out.
         """
         return Response({"results": [represent_queue(queue) for queue in queues()]})
@@ -45,16 +45,18 @@ class QueueViewSet(Resource, ViewSet):
         problems=(problems.NotFound, problems.QueuesNotSupported),
         parameters=(
             path_parameter(
-                "name", "The name of the queue; a slash in it may be spelled `%2F`.", "default"
+                "name",
+                "The name of the queue; encode a slash as `%2F` or send it as it is.",
+                "default",
             ),
-            query_parameter("backend", "Which backend's, where several have a queue of this name."),
+            query_parameter("backend", "The backend, if several have a queue with this name."),
         ),
     )
     def retrieve(self, request: Request, name: str) -> Response:
         """
         Read a queue.
 
-        Answers with one queue, as the list shows it.
+        Answers with one queue, as in the list.
         """
         backend = request._request.GET.get("backend")
-        return Response(represent_queue(queue_called(name, backend)))
+        return Response(represent_queue(queue_named(name, backend)))

@@ -1,4 +1,4 @@
-"""What every resource has in common: JSON in and out, problems, a checked host, honest headers."""
+"""The base of every resource: authentication, rate limits, problems, the checked host, headers."""
 
 from typing import Any, ClassVar
 
@@ -25,14 +25,14 @@ from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
 
 class Resource(APIView):
     """
-    The base of every view, free of the project's own defaults for DRF.
+    The base of every view, independent of the project's own defaults for DRF.
 
     Attributes:
-        tag: which group of the document its operations are in.
+        tag: the group of its operations in the OpenAPI document.
         checks_host: whether the request's `Host` must be one of `ALLOWED_HOSTS`.
-        needs_client: whether only clients are served, each with the scope of the operation.
-        caller: the client that sent the request, where one is needed.
-        allowance: what is left of that client's rate, where it has one.
+        needs_client: whether only clients with the operation's scope are served.
+        caller: the client that sent the request, if one is needed.
+        allowance: what is left of that client's rate limit, if it has one.
 
     """
 
@@ -53,7 +53,7 @@ class Resource(APIView):
 
     @classmethod
     def as_view(cls, *args: Any, **kwargs: Any) -> Any:
-        # A task must be stored when its 202 goes out, ATOMIC_REQUESTS or not.
+        # A task must be stored when its 202 is sent, with ATOMIC_REQUESTS too.
         view = super().as_view(*args, **kwargs)
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -77,20 +77,20 @@ class Resource(APIView):
 
     def check_permissions(self, request: Request) -> None:
         if self.needs_client and request.method != "OPTIONS":
-            # Counted before it is judged: every answer to a limited client says what is left.
+            # Counted before the scope is checked: each answer to a limited client says what is left.
             self._count(spend(self.caller))
-            # A method without an operation fails here: nothing is served by mistake.
+            # A method without an operation fails here, so that none is served by mistake.
             scope = getattr(self, str(request.method).lower()).operation.scope
             if scope is not None:
                 require_scope(self.caller, scope)
 
     def spend_more(self, number: int, *, pointer: str) -> None:
         """
-        Count so many requests beyond the one that every request counts as: all of them, or none.
+        Count this many requests in addition to the one of every request: all or none.
 
         Raises:
-            InvalidRequest: 400, the client's rate allows for so many at no time.
-            Throttled: 429, its rate does not allow for them now.
+            InvalidRequest: 400, the client's rate never allows so many.
+            Throttled: 429, its rate does not allow them now.
             StoreUnavailable: 503, they cannot be counted.
 
         """
@@ -98,7 +98,7 @@ class Resource(APIView):
         if number == 0 or rate is None:
             return
         if number + 1 > rate.limit:
-            detail = f"Should hold at most {rate.limit:,} tasks, as this client's rate does."
+            detail = f"Should contain at most {rate.limit:,} tasks, the client's rate limit."
             raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
         self._count(spend(self.caller, number, all_or_none=True))
 
@@ -109,23 +109,23 @@ class Resource(APIView):
 
     def _refuse_unknown_parameters(self, request: Request) -> None:
         if request.method == "OPTIONS":
-            # A browser asks on behalf of another method, with that one's query.
+            # A browser's preflight request carries the query of the actual request.
             return
-        taken = self._query_parameters(request)
-        if unknown := sorted(request.query_params.keys() - taken):
-            known = f"there are: {', '.join(sorted(taken))}" if taken else "there are none"
-            detail = f"There is no such parameter; {known}."
+        known = self._query_parameters(request)
+        if unknown := sorted(request.query_params.keys() - known):
+            allowed = f"allowed: {', '.join(sorted(known))}" if known else "none are allowed"
+            detail = f"Unknown query parameter; {allowed}."
             raise InvalidRequest(
                 faults=[Fault("unknown_parameter", detail, parameter=name) for name in unknown]
             )
 
     def _query_parameters(self, request: Request) -> set[str]:
-        """Name the query parameters that the requested operation documents: it takes no others."""
+        """Return the query parameters that the requested operation documents and accepts."""
         operation = operation_of(self, str(request.method))
         return operation.query_parameters if operation else set()
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Answer 204; the header `Allow`, on every answer, says what the resource takes."""
+        """Answer 204; the header `Allow`, which every answer has, lists the methods."""
         return Response(status=204)
 
     def get_exception_handler(self) -> Any:
@@ -151,12 +151,12 @@ def _check_host(request: Request) -> None:
     try:
         request.get_host()
     except DisallowedHost as error:
-        detail = "Should be a host that is served here."
+        detail = "Should be a host in ALLOWED_HOSTS."
         raise InvalidRequest(faults=[Fault("host", detail, header="Host")]) from error
 
 
 def _set_length(response: Any) -> None:
-    """Say how long the body is, which spares a chunked transfer."""
+    """Set the length of the body, so that it is not sent chunked."""
     if response.status_code not in {204, 304} and not response.streaming:
-        # RFC 9110, section 8.6: those two have no body to measure.
+        # RFC 9110, section 8.6: answers with these two have no body.
         response.headers["Content-Length"] = str(len(response.content))

@@ -1,4 +1,4 @@
-"""`/`: where everything is; and what is nowhere."""
+"""`/`: links to the other resources; and the 404 of all other URLs."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ LINKS = {
     "docs": "docs",
     "problems": "problems",
 } | {route.link: route.name for route in registered_routes() if route.link}
-"""The members of the answer, and the names of the URLs that they hold."""
+"""The members of the answer, with the names of their URLs."""
 
-# The links differ with the apps that are installed.
+# The links depend on the installed apps.
 _members: dict[str, Any] = dict.fromkeys(LINKS, (str, ...))
 RootRepresentation = create_model(
     "RootRepresentation", __doc__="The URLs of the other resources.", **_members
@@ -50,7 +50,7 @@ class Root(Resource):
 
 
 class NoResource(Resource):
-    """Answers every URL under our path that nothing else answers."""
+    """Answers 404 for every URL under our path that has no resource."""
 
     schema = None
 

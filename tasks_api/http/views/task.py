@@ -44,7 +44,7 @@ class TaskViewSet(Resource, ViewSet):
                 headers=("ETag", "Retry-After"),
             ),
             304: Answer(
-                description="The task is as it was when it was answered with this `ETag`.",
+                description="The task has not changed since the answer with this `ETag`.",
                 headers=("ETag", "Retry-After"),
             ),
         },
@@ -58,8 +58,8 @@ class TaskViewSet(Resource, ViewSet):
         """
         Read a task.
 
-        Answers with the task in whatever state it is. A task that failed is not an HTTP error: its
-        `errors` say why. `Retry-After` says when to ask again.
+        Answers with the task in its current state. A failed task is not an HTTP error: its `errors`
+        say why it failed. `Retry-After` says when to ask again.
         """
         ((task, members),) = with_members([read(task_id, self.caller)])
         tag = entity_tag(task, members)
@@ -85,8 +85,8 @@ class TaskViewSet(Resource, ViewSet):
         """
         Cancel a task.
 
-        Ends a task that no worker has started: it becomes FAILED, and its `errors` name
-        `tasks_api.exceptions.TaskCancelled`. A task that was cancelled before stays as it is.
+        Ends a task that no worker has started: it becomes FAILED, with
+        `tasks_api.exceptions.TaskCancelled` in `errors`. A cancelled task stays as it is.
         """
         read_nothing(request._request)
         return task_response(cancel(task_id, self.caller), request, self.caller, status=200)
@@ -112,9 +112,9 @@ class TaskViewSet(Resource, ViewSet):
         """
         Retry a task.
 
-        Enqueues a new task of the same type, with the same arguments, queue, priority and owner as
-        one that is finished, to run as soon as it can. The arguments are checked against the
-        signature as it is today; pointers of `errors` lead into the finished task.
+        Enqueues a new task with the type, arguments, queue, priority and owner of a finished one,
+        to run as soon as possible. The arguments are checked against the current signature; the
+        pointers of `errors` lead into the finished task.
         """
         read_nothing(request._request)
 

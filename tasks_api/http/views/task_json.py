@@ -1,4 +1,4 @@
-"""Tasks as every resource answers them: their URLs, what the reader may see, when to ask again."""
+"""Tasks in answers: their URLs, what the reader may see, when to ask again."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ MAX_RETRY_AFTER_SECONDS = 60
 def represented(
     tasks: Iterable[StoredTask], request: Request, reader: Caller
 ) -> Iterator[tuple[StoredTask, TaskRepresentation]]:
-    """Yield each task with its JSON object as this client may see it."""
+    """Yield each task with its JSON object, as this client may see it."""
     for task, members in with_members(tasks):
         yield task, represent_to(reader, request, task, members)
 
@@ -40,7 +40,7 @@ def task_response(task: StoredTask, request: Request, reader: Caller, *, status:
 
 
 def polling_hint(task: StoredTask) -> dict[str, str]:
-    """Say when to ask again, in whole seconds; a finished task has no such moment."""
+    """Return the header that says when to ask again, in whole seconds; none for a finished task."""
     if task.is_finished:
         return {}
     seconds: Any = 1

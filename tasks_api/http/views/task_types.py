@@ -1,4 +1,4 @@
-"""`/task-types/`: what can be enqueued."""
+"""`/task-types/`: the tasks that can be enqueued."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,7 +32,7 @@ class TaskTypeViewSet(Resource, ViewSet):
         """
         List the task types.
 
-        Answers with every task type that can be enqueued, by name.
+        Answers with all task types that the client may enqueue, by name.
         """
         task_types = task_types_for(self.caller)
         return Response({"results": [represent_task_type(task_type) for task_type in task_types]})
@@ -49,9 +49,9 @@ class TaskTypeViewSet(Resource, ViewSet):
         """
         Read a task type.
 
-        Answers with one task type: what its arguments are and where it runs.
+        Answers with one task type: its arguments, queue, priority and backend.
         """
         task_type = registry.task_types.get(name)
         if task_type is None or not self.caller.may_enqueue(name):
-            raise NotFound("There is no task type of this name.")
+            raise NotFound("There is no task type with this name.")
         return Response(represent_task_type(task_type))

@@ -48,7 +48,7 @@ class TaskListViewSet(Resource, ViewSet):
         "enqueue_task",
         scope=Scope.ENQUEUE,
         answers=ENQUEUED,
-        # The task of the first request with the same key may have been removed.
+        # 404: the task of the first request with the same key may have been removed.
         problems=(*ENQUEUEING, problems.NotFound),
         parameters=(IDEMPOTENCY_KEY,),
         body=CALL,
@@ -57,8 +57,8 @@ class TaskListViewSet(Resource, ViewSet):
         """
         Enqueue a task.
 
-        Checks the call against the signature of the task's function, stores it and answers.
-        Arguments can also be passed by position, in `args`, as in a call in Python.
+        Checks the call against the signature of the task's function and stores it. Arguments can
+        also be passed by position, in `args`.
         """
         body = read_json(request._request)
         return enqueue_and_answer(request, self.caller, body, lambda: check_call(body, self.caller))
@@ -81,7 +81,7 @@ class TaskListViewSet(Resource, ViewSet):
         parameters=(
             query_parameter(
                 "status",
-                "One of the states to list; may be repeated.",
+                "A status to list; can be repeated.",
                 {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
             ),
             *(
@@ -91,21 +91,22 @@ class TaskListViewSet(Resource, ViewSet):
             query_parameter("queue_name", "The name of a queue."),
             query_parameter(
                 "enqueued_after",
-                "The earliest moment of enqueueing.",
+                "Only tasks enqueued at or after this time.",
                 {"type": "string", "format": "date-time"},
             ),
             query_parameter(
                 "enqueued_before",
-                "The moment before which to list.",
+                "Only tasks enqueued before this time.",
                 {"type": "string", "format": "date-time"},
             ),
             query_parameter(
                 "page_size",
-                f"How many tasks a page has at most; {DEFAULT_PAGE_SIZE} unless given.",
+                f"The maximum number of tasks on a page; default: {DEFAULT_PAGE_SIZE}.",
                 {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_PAGE_SIZE},
             ),
             query_parameter(
-                "cursor", "Where a page starts, out of `next` or `previous`, with the same filters."
+                "cursor",
+                "The start of the page: a cursor from `next` or `previous`, with the same filters.",
             ),
             query_parameter(
                 "client",
@@ -114,7 +115,7 @@ class TaskListViewSet(Resource, ViewSet):
             ),
             query_parameter(
                 "id",
-                "The id of a task to read; may be repeated, and goes with no other parameter.",
+                "The id of a task to read; can be repeated, but not combined with other parameters.",
                 {"type": "array", "items": {"type": "string"}, "maxItems": MAX_IDS},
             ),
         ),
@@ -123,31 +124,30 @@ class TaskListViewSet(Resource, ViewSet):
         """
         List tasks.
 
-        Answers with a page of tasks, newest first; `next` and `previous` are the URLs of its
-        neighbours. Tasks that are added meanwhile shift nothing. A page of filtered tasks may be
-        short, or empty, and still have a next one: what is looked at for one page is bounded. With
-        `id`, answers with the named tasks alone, as far as they exist; all that fit into a page,
-        and `next` asks for the others.
+        Answers with a page of tasks, newest first; `next` and `previous` are the URLs of the
+        adjacent pages. New tasks do not shift pages. A page of filtered tasks can be short or empty
+        and still have a next page: the number of tasks examined for one page is limited. With `id`,
+        answers with these tasks, as far as they exist and fit on a page; `next` has the others.
         """
         parameters = request._request.GET
         owner = listed_owner(parameters, self.caller)
         query = ListQuery.of(parameters, owner=owner)
 
-        def spell(tasks: Iterable[StoredTask]) -> Iterator[tuple[StoredTask, bytes]]:
-            for task, text in represented(tasks, request, self.caller):
-                yield task, json_bytes(text)
+        def encode(tasks: Iterable[StoredTask]) -> Iterator[tuple[StoredTask, bytes]]:
+            for task, representation in represented(tasks, request, self.caller):
+                yield task, json_bytes(representation)
 
-        following: dict[str, QueryDict] = {}
+        adjacent: dict[str, QueryDict] = {}
         if query.ids:
-            tasks, rest = some_of(query.ids, self.caller, spell)
+            tasks, rest = some_of(query.ids, self.caller, encode)
             if rest:
-                following["next"] = narrowed(parameters, rest)
+                adjacent["next"] = narrowed(parameters, rest)
         else:
             page = page_of(
-                query.selection, query.start, owner=owner, page_size=query.page_size, spell=spell
+                query.selection, query.start, owner=owner, page_size=query.page_size, encode=encode
             )
             tasks = page.tasks
             for name, position in (("next", page.next), ("previous", page.previous)):
                 if position is not None:
-                    following[name] = continued(parameters, query, position, owner=owner)
-        return page_response(tasks, absolute_url(request, "tasks"), following)
+                    adjacent[name] = continued(parameters, query, position, owner=owner)
+        return page_response(tasks, absolute_url(request, "tasks"), adjacent)

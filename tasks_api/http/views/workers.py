@@ -1,4 +1,4 @@
-"""`/workers/`: who runs tasks."""
+"""`/workers/`: the processes that run tasks."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +26,7 @@ class WorkerViewSet(Resource, ViewSet):
         """
         List the workers.
 
-        Answers with the processes that run tasks. One that is gone stays until another has ended
-        its task, for some seconds as a rule.
+        Answers with the processes that run tasks. A worker that died is listed until another worker
+        has ended its task, usually for some seconds.
         """
         return Response({"results": workers()})

@@ -11,9 +11,9 @@ from tasks_api.models import Client, every_task, scope_choices, usual_scopes
 
 
 class Command(BaseCommand):
-    """Creates a client and prints its first key, and nothing else, on standard output."""
+    """Creates a client, and prints only its first key on standard output."""
 
-    help = "Create a client and print its key, which is not shown again."
+    help = "Create a client and print its key; it is not shown again."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name")
@@ -21,15 +21,15 @@ class Command(BaseCommand):
             "--scope",
             action="append",
             choices=[name for name, _ in scope_choices()],
-            help=f"what it may do; repeats; default: {', '.join(usual_scopes())}",
+            help=f"a scope to grant; can be repeated; default: {', '.join(usual_scopes())}",
         )
         parser.add_argument(
             "--task",
             action="append",
             metavar="PATTERN",
-            help="which of the exposed task types it may enqueue; repeats; default: all",
+            help="a pattern of exposed task types to allow; can be repeated; default: all",
         )
-        parser.add_argument("--rate", default="", help="how many requests, such as 100/min")
+        parser.add_argument("--rate", default="", help="the rate limit, such as 100/min")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client(

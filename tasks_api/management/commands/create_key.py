@@ -12,9 +12,9 @@ MAX_DAYS = 36500
 
 
 class Command(BaseCommand):
-    """Gives a client one more key and prints it, and nothing else, on standard output."""
+    """Creates another key for a client, and prints only the key on standard output."""
 
-    help = "Give a client one more key and print it; it is not shown again."
+    help = "Create another key for a client and print it; it is not shown again."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name")
@@ -23,10 +23,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client.objects.filter(name=options["name"]).first()
         if client is None:
-            raise CommandError("There is no client of this name; see list_clients.")
+            raise CommandError("There is no client with this name; see list_clients.")
         expires_at, days = None, options["expires_in_days"]
         if days is not None:
             if not 0 < days <= MAX_DAYS:
-                raise CommandError(f"--expires-in-days takes 1 to {MAX_DAYS}.")
+                raise CommandError(f"--expires-in-days must be 1 to {MAX_DAYS}.")
             expires_at = timezone.now() + timedelta(days=days)
         self.stdout.write(keys.issue(client, expires_at=expires_at).text)

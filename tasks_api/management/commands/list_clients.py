@@ -7,9 +7,9 @@ from tasks_api.models import Client, ClientKey
 
 
 class Command(BaseCommand):
-    """Lists clients with what they may do, and their keys by id."""
+    """Lists clients with their permissions, and the ids of their keys."""
 
-    help = "List the clients and their keys; the keys themselves are not known."
+    help = "List the clients and the ids of their keys."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for client in Client.objects.prefetch_related("keys"):
@@ -19,18 +19,18 @@ class Command(BaseCommand):
                 f"  rate: {client.rate or 'none'}"
             )
             for key in client.keys.all():
-                self.stdout.write(f"    {key.key_id}  {_life_of(key)}")
+                self.stdout.write(f"    {key.key_id}  {_times_of(key)}")
 
 
-def _life_of(key: ClientKey) -> str:
-    moments = {
+def _times_of(key: ClientKey) -> str:
+    times = {
         "created": key.created_at,
         "last used": key.last_used_at,
         "expires": key.expires_at,
         "revoked": key.revoked_at,
     }
-    return "  ".join(f"{what} {_minute(when)}" for what, when in moments.items() if when)
+    return "  ".join(f"{what} {_minute(when)}" for what, when in times.items() if when)
 
 
-def _minute(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M")
+def _minute(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M")

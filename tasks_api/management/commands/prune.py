@@ -8,22 +8,24 @@ from tasks_api.retention.pruning import prune, would_prune
 
 
 class Command(BaseCommand):
-    """Removes what is past its time; `docs/workers.md` says what that is."""
+    """Removes what `RETENTION_DAYS` no longer keeps; see `docs/workers.md`."""
 
-    help = "Remove finished tasks and what belongs to them, once they are past their time."
+    help = "Remove finished tasks and related rows that are older than RETENTION_DAYS."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--dry-run", action="store_true", help="Say what would be removed, and remove nothing"
+            "--dry-run",
+            action="store_true",
+            help="Show what would be removed, without removing it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:
-            self._tell("Would remove", would_prune())
+            self._report("Would remove", would_prune())
         else:
-            self._tell("Removed", prune(_sleep))
+            self._report("Removed", prune(_sleep))
 
-    def _tell(self, what: str, numbers: dict[str, int]) -> None:
+    def _report(self, what: str, numbers: dict[str, int]) -> None:
         for name, number in numbers.items():
             self.stdout.write(f"{what} {name}: {number}")
 

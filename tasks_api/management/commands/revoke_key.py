@@ -7,7 +7,7 @@ from tasks_api.models import ClientKey
 
 
 class Command(BaseCommand):
-    """Ends a key, for good; web processes hear of it within `REMEMBER_KEYS_SECONDS`."""
+    """Revokes a key permanently; web processes may cache it for `REMEMBER_KEYS_SECONDS`."""
 
     help = "Revoke a key by its id: the part between the first and the second underscore."
 
@@ -17,6 +17,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         key = ClientKey.objects.filter(pk=options["key_id"])
         if not key.exists():
-            raise CommandError("There is no key of this id; see list_clients.")
+            raise CommandError("There is no key with this id; see list_clients.")
         revoked = key.revoke()
-        self.stderr.write("Revoked." if revoked else "It was revoked before.")
+        self.stderr.write("Revoked." if revoked else "The key is already revoked.")

@@ -1,4 +1,4 @@
-"""What is past its time, by the database's clock."""
+"""The rows that have expired, by the database's clock."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,16 +14,16 @@ from tasks_api.backends.database.clock import database_now
 from tasks_api.calls.idempotency import LIFETIME
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import IdempotencyRecord, TaskOwner, Worker
-from tasks_api.retention.sweep import ChoosySweep, Sweep
+from tasks_api.retention.sweep import SelectiveSweep, Sweep
 from tasks_api.timestamps import as_stored
 
 RUNNING = TaskResultStatus.RUNNING.value
 WORKERS_UNSEEN_FOR = timedelta(days=1)
-"""After how long a worker's row goes that no other worker has removed: none has run since."""
+"""After how long a dead worker's row is removed if no other worker has run to do so."""
 
 
-def sweeps() -> Iterator[Sweep | ChoosySweep]:
-    """Yield what removes each kind; the one that asks other stores comes last, for it may fail."""
+def sweeps() -> Iterator[Sweep | SelectiveSweep]:
+    """Yield a sweep for each kind of rows; the one that reads other stores is last, as it may fail."""
     by_days = _statuses_by_days()
     for adapter in adapters():
         for days, statuses in by_days.items():
@@ -35,7 +35,7 @@ def sweeps() -> Iterator[Sweep | ChoosySweep]:
         if adapter.is_observable:
             yield _workers(adapter)
     if all(_days().values()):
-        # Where tasks of some status stay for ever, so does the knowledge of whose they are.
+        # If tasks of some status are kept forever, their owners are kept too.
         yield _owners(timedelta(days=max(by_days)))
 
 
@@ -49,7 +49,7 @@ def _days() -> dict[str, int]:
 
 
 def _statuses_by_days() -> dict[int, list[str]]:
-    """Group the final states by how long tasks stay in them, without those that have no end."""
+    """Group the final statuses by retention period, without those that are kept forever."""
     grouped: dict[int, list[str]] = {}
     for status, days in _days().items():
         if days:
@@ -57,24 +57,24 @@ def _statuses_by_days() -> dict[int, list[str]]:
     return grouped
 
 
-def _workers(adapter: Adapter) -> ChoosySweep:
-    """Sweep up workers that are long gone; one whose task is still to be ended stays for that."""
+def _workers(adapter: Adapter) -> SelectiveSweep:
+    """Select rows of dead workers, except those whose task still has to be ended."""
 
-    def may_go(worker: Worker) -> bool:
+    def is_removable(worker: Worker) -> bool:
         task = worker.current_task and adapter.get(str(worker.current_task))
         return not task or (task.status, task.worker_ids[-1:]) != (RUNNING, [worker.pk])
 
     workers: Any = Worker.objects.using(adapter.database)
     unseen = workers.unseen_for(WORKERS_UNSEEN_FOR.total_seconds())
-    return ChoosySweep("rows of dead workers", unseen, "last_seen_at", may_go)
+    return SelectiveSweep("rows of dead workers", unseen, "last_seen_at", is_removable)
 
 
-def _owners(age: timedelta) -> ChoosySweep:
-    """Sweep up whose tasks were that other stores keep no longer, or have kept for long enough."""
+def _owners(age: timedelta) -> SelectiveSweep:
+    """Select owners of tasks that other stores no longer have, or that finished before the period."""
     rows = _older(TaskOwner, age)
     cutoff = database_now(rows.db) - age
 
-    def may_go(owner: TaskOwner) -> bool:
+    def is_removable(owner: TaskOwner) -> bool:
         try:
             adapter = adapter_for(owner.backend)
         except InvalidTaskBackend:
@@ -82,7 +82,7 @@ def _owners(age: timedelta) -> ChoosySweep:
         task = adapter.get(owner.task_id) if adapter.keeps_results else None
         return task is None or (task.finished_at is not None and task.finished_at < cutoff)
 
-    return ChoosySweep("owners of tasks", rows, "created_at", may_go)
+    return SelectiveSweep("owners of tasks", rows, "created_at", is_removable)
 
 
 def _older(model: type[Model], age: timedelta) -> QuerySet[Any]:
