@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 GRACE_SECONDS = 5
 """How long web and worker may finish their work after they were asked to stop."""
@@ -37,13 +36,14 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
     watcher, process_ids = _start_watcher()
     processes: dict[str, Process] = {}
     outputs: list[threading.Thread] = []
+    nobody_reads = threading.Event()
     for name, command in commands.items():
         processes[name] = process = _start(command, environment)
         os.write(process_ids, b"%d\n" % process.pid)
-        outputs.append(threading.Thread(target=_copy_output, args=(name, process), daemon=True))
+        args = (name, process, nobody_reads)
+        outputs.append(threading.Thread(target=_copy_output, args=args, daemon=True))
         outputs[-1].start()
-    # Copying ends before the process if nobody reads the output any more, as in `make run | head`.
-    while not (signals or _ended(processes)) and all(output.is_alive() for output in outputs):
+    while not (signals or _ended(processes) or nobody_reads.is_set()):
         time.sleep(POLL_SECONDS)
     for name in (ended := _ended(processes)):
         _write("run", f"{name} has ended with status {processes[name].returncode}".encode())
@@ -88,16 +88,24 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     )
 
 
-def _copy_output(name: str, process: Process) -> None:
-    with suppress(BrokenPipeError):
-        for line in process.stdout or ():
-            _write(name, line)
+def _copy_output(name: str, process: Process, nobody_reads: threading.Event) -> None:
+    # To the end in any case: a process whose output is not read would block.
+    for line in process.stdout or ():
+        if not _write(name, line):
+            nobody_reads.set()
 
 
-def _write(name: str, line: bytes) -> None:
-    # In one write, so that lines of several threads do not mix.
-    sys.stdout.buffer.write(b"%-6b | %b\n" % (name.encode(), line.rstrip(b"\n")))
-    sys.stdout.buffer.flush()
+def _write(name: str, line: bytes) -> bool:
+    """Write a line to standard output; return False if nobody reads it, as in `make run | head`."""
+    try:
+        # In one write, so that lines of several threads do not mix.
+        sys.stdout.buffer.write(b"%-6b | %b\n" % (name.encode(), line.rstrip(b"\n")))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # What follows is discarded, and so is what is flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _ended(processes: Mapping[str, Process]) -> list[str]:

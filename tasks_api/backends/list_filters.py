@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db.models import Q
 
+from tasks_api.registered import Registered
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFilter:
@@ -39,12 +41,18 @@ class ListFilter:
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
 
 
-list_filters: dict[str, ListFilter] = {}
+list_filters: Registered[ListFilter] = Registered(
+    "query parameter of lists",
+    reserved=(
+        *("status", "queue_name", "enqueued_after", "enqueued_before"),
+        *("page_size", "cursor", "client", "id"),
+    ),
+)
 
 
 def register_list_filter(added: ListFilter) -> None:
     """Add a filter to lists of tasks; call this in `AppConfig.ready()`."""
-    list_filters[added.name] = added
+    list_filters.add(added.name, added)
 
 
 register_list_filter(

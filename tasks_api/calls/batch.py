@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks_api.backends import Call, adapter_for
-from tasks_api.calls.checking import check_call
+from tasks_api.calls.checking import check_call, require_object
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, Problem
@@ -22,11 +22,7 @@ def items_of(body: Any) -> list[Any]:
         InvalidRequest: 400, the body has a different structure.
 
     """
-    if not isinstance(body, dict):
-        raise InvalidRequest(
-            "The body must be a JSON object.",
-            faults=[Fault("object_type", "Should be an object.", pointer="")],
-        )
+    require_object(body)
     detail = f"Unknown member; allowed: {MEMBER}."
     faults = [
         Fault("unknown_member", detail, pointer=json_pointer(name))

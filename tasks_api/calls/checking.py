@@ -8,14 +8,12 @@ from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 from django.tasks.exceptions import InvalidTask
 
 from tasks_api.backends import Call, adapter_for
-from tasks_api.calls.members import call_members, faults_of_members
+from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault, json_pointer
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
 from tasks_api.timestamps import as_stored, parse_timestamp
-
-MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
 
 _TYPES: tuple[tuple[str, type, str, str], ...] = (
     ("task", str, "string_type", "Should be a string."),
@@ -38,11 +36,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         NotSupportedByBackend: 400, the backend does not support a member.
 
     """
-    if not isinstance(body, dict):
-        raise InvalidRequest(
-            "The body must be a JSON object.",
-            faults=[Fault("object_type", "Should be an object.", pointer="")],
-        )
+    require_object(body)
     if faults := _faults_of_form(body) + faults_of_members(body, caller):
         raise InvalidRequest(faults=faults)
     task_type = registry.task_types.get(body["task"])
@@ -58,6 +52,21 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         owner=caller.number if owner is None else owner,
         members={name: body[name] for name in call_members if body.get(name) is not None},
     )
+
+
+def require_object(body: Any) -> None:
+    """
+    Refuse a body that is no JSON object.
+
+    Raises:
+        InvalidRequest: 400, it is not.
+
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest(
+            "The body must be a JSON object.",
+            faults=[Fault("object_type", "Should be an object.", pointer="")],
+        )
 
 
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":

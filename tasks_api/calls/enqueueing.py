@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import connections, transaction
 from django.tasks.exceptions import InvalidTask
 
 from tasks_api.backends import Adapter, Call, StoredTask, adapter_for
+from tasks_api.calls.batch import MEMBER
 from tasks_api.calls.checking import refused_by_backend
 from tasks_api.calls.members import call_members
 from tasks_api.clients.ownership import record_owner
@@ -18,8 +19,8 @@ from tasks_api.problems import NotSupportedByBackend, StoreUnavailable
 logger = logging.getLogger("tasks_api.calls")
 
 
-class EnqueuedWithoutOwner(StoreUnavailable):
-    """The task was enqueued, but its owner could not be recorded."""
+class EnqueuedIncompletely(StoreUnavailable):
+    """The task was enqueued, but what is stored beside it, such as its owner, was not."""
 
 
 def enqueue(call: Call) -> StoredTask:
@@ -38,14 +39,18 @@ def enqueue(call: Call) -> StoredTask:
             raise refused_by_backend() from error
         try:
             record_owner(adapter, stored.id, call.owner)
-        except (OperationalError, InterfaceError) as error:
+            _pass_on_members([(call, stored)])
+        except Exception as error:
+            if _will_be_undone(adapter):
+                raise
             logger.error(
-                "Task %s was enqueued, but its owner (client %d) could not be recorded",
+                "Task %s of client %d was enqueued, but its owner or its further members were not "
+                "stored: %s",
                 stored.id,
                 call.owner,
+                error,
             )
-            raise EnqueuedWithoutOwner from error
-        _pass_on_members([(call, stored)])
+            raise EnqueuedIncompletely from error
     return stored
 
 
@@ -78,13 +83,18 @@ def enqueue_together(calls: Sequence[Call]) -> list[StoredTask]:
 
 
 def _refused_at(place: int) -> NotSupportedByBackend:
-    faults = [fault.under("tasks", place) for fault in refused_by_backend().faults]
+    faults = [fault.under(MEMBER, place) for fault in refused_by_backend().faults]
     return NotSupportedByBackend(faults=faults)
 
 
 def _transaction(adapter: Adapter) -> AbstractContextManager[Any]:
     database = adapter.database
     return nullcontext() if database is None else transaction.atomic(using=database)
+
+
+def _will_be_undone(adapter: Adapter) -> bool:
+    """Tell whether an exception rolls back what the adapter has just enqueued."""
+    return adapter.database is not None and connections[adapter.database].in_atomic_block
 
 
 def _pass_on_members(enqueued: Sequence[tuple[Call, StoredTask]]) -> None:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter
 
 from tasks_api.backends import Call, StoredTask, adapter_for
-from tasks_api.calls.enqueueing import EnqueuedWithoutOwner
+from tasks_api.calls.enqueueing import EnqueuedIncompletely
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
@@ -49,7 +49,7 @@ class KeyedRequest:
     @classmethod
     def of(cls, client: int, key: str, path: str, body: Any) -> "KeyedRequest":
         """Compute the fingerprint; the formatting of the JSON does not matter."""
-        meaning = json.dumps([path.rstrip("/"), body], sort_keys=True)
+        meaning = json.dumps(["POST", path.rstrip("/"), body], sort_keys=True)
         fingerprint = hashlib.sha256(meaning.encode()).hexdigest()
         return cls(client=client, key=key, fingerprint=fingerprint)
 
@@ -133,6 +133,8 @@ def _enqueue_first(
     databases = {adapter_for(call.task.backend).database for call in calls}
     with _record_for(request, is_transaction=databases == {_database()}) as record:
         tasks = enqueue(calls)
+        # Enqueued: from here on the key stays used, whatever fails.
+        record.tasks = []
         record.tasks = [_kept(task) for task in tasks]
         record.save(update_fields=["tasks"])
     return tasks
@@ -149,10 +151,10 @@ def _record_for(request: KeyedRequest, *, is_transaction: bool) -> Iterator[Idem
     record = _write_pending(request)
     try:
         yield record
-    except EnqueuedWithoutOwner:
+    except EnqueuedIncompletely:
         raise
     except Exception:
-        if not record.tasks:
+        if record.tasks is None:
             # Nothing was passed to the backend: the key can be used for another attempt.
             record.delete()
         raise

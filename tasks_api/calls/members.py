@@ -14,6 +14,7 @@ from typing import Any
 from tasks_api.backends import StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault
+from tasks_api.registered import Registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class CallMember:
         check: returns the faults of a value, with pointers into the value (`""` for the value itself).
         enqueued: takes the tasks that were enqueued with a value, and the values. It is called within
             the transaction of the enqueue, if the task's backend has one; an exception rolls it back.
+            On any other backend an exception comes too late: the request is answered 503, and the
+            task stays enqueued. What is wrong with a value is for `check` to say.
 
     """
 
@@ -36,12 +39,15 @@ class CallMember:
     enqueued: Callable[[Sequence[tuple[StoredTask, Any]]], None]
 
 
-call_members: dict[str, CallMember] = {}
+MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
+"""The members that every call can have."""
+
+call_members: Registered[CallMember] = Registered("member of calls", reserved=MEMBERS)
 
 
 def register_call_member(member: CallMember) -> None:
     """Add a member to calls; call this in `AppConfig.ready()`."""
-    call_members[member.name] = member
+    call_members.add(member.name, member)
 
 
 def faults_of_members(body: dict[str, Any], caller: Caller) -> list[Fault]:

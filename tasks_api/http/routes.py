@@ -17,6 +17,8 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from tasks_api.registered import Registered
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -51,14 +53,14 @@ class Route:
         return [path(f"{self.path}/", named, name=self.name), path(self.path, unlisted)]
 
 
-_registered: list[Route] = []
+_registered: Registered[Route] = Registered("route")
 
 
 def register_route(route: Route) -> None:
     """Add a resource; call this in `AppConfig.ready()`."""
-    _registered.append(route)
+    _registered.add(route.name, route)
 
 
 def registered_routes() -> tuple[Route, ...]:
     """Return the routes that optional apps have registered."""
-    return tuple(_registered)
+    return tuple(_registered.values())

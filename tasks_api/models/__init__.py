@@ -1,6 +1,6 @@
 """The tables of the app; tasks are in the tables of their backends."""
 
-from tasks_api.models.chore import Chore, ChoreQuerySet
+from tasks_api.models.chore_turn import ChoreTurn, ChoreTurnQuerySet
 from tasks_api.models.client import (
     PROJECT_NAME,
     Client,
@@ -24,8 +24,8 @@ from tasks_api.models.worker import Worker, WorkerQuerySet
 
 __all__ = [
     "PROJECT_NAME",
-    "Chore",
-    "ChoreQuerySet",
+    "ChoreTurn",
+    "ChoreTurnQuerySet",
     "Client",
     "ClientKey",
     "ClientKeyQuerySet",

@@ -12,6 +12,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from tasks_api.registered import Registered
+
 
 class Scope(models.TextChoices):
     """The built-in scopes."""
@@ -22,20 +24,18 @@ class Scope(models.TextChoices):
     ADMIN = "admin", "Read all tasks, queues and workers"
 
 
-_labels: dict[str, str] = {scope.value: str(scope.label) for scope in Scope}
-_needs: dict[str, str] = {}
+_scopes: Registered[tuple[str, str | None]] = Registered("scope")
+"""The label of each scope, and the scope that it needs."""
 
 
 def register_scope(name: str, label: str, *, needs: str | None = None) -> None:
     """Add a scope; with `needs`, a client can have it only together with that other scope."""
-    _labels[name] = label
-    if needs is not None:
-        _needs[name] = needs
+    _scopes.add(name, (label, needs))
 
 
 def scope_choices() -> Iterator[tuple[str, str]]:
     """Yield every scope with its label, as choices of a Django field."""
-    yield from _labels.items()
+    yield from ((name, label) for name, (label, _) in _scopes.items())
 
 
 def usual_scopes() -> list[str]:
@@ -49,5 +49,10 @@ def validate_scopes(value: Any) -> None:
     ):
         raise ValidationError(f"Scopes must be a list of: {', '.join(known)}.")
     for name in value:
-        if name in _needs and _needs[name] not in value:
-            raise ValidationError(f"The scope {name} needs the scope {_needs[name]}.")
+        _, needs = _scopes[name]
+        if needs is not None and needs not in value:
+            raise ValidationError(f"The scope {name} needs the scope {needs}.")
+
+
+for _scope in Scope:
+    register_scope(_scope.value, str(_scope.label))

@@ -1,0 +1,1 @@
+"""From a stored task to its JSON: reading, listing and cancelling tasks."""

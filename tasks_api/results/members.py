@@ -7,15 +7,16 @@ Example:
 
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from typing import Any
 
 from tasks_api.backends import StoredTask
+from tasks_api.registered import Registered
+from tasks_api.results.representation import TaskRepresentation
 
-TASKS_PER_CALL = 50
-"""For how many tasks of a list an app's `values` is called at once."""
+logger = logging.getLogger("tasks_api.results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,30 @@ class TaskMember:
     values: Callable[[Sequence[StoredTask]], Mapping[str, Any]]
 
 
-task_members: dict[str, TaskMember] = {}
+task_members: Registered[TaskMember] = Registered(
+    "member of tasks", reserved=TaskRepresentation.__annotations__
+)
 
 
 def register_task_member(member: TaskMember) -> None:
     """Add a member to tasks; call this in `AppConfig.ready()`."""
-    task_members[member.name] = member
+    task_members.add(member.name, member)
 
 
-def with_members(tasks: Iterable[StoredTask]) -> Iterator[tuple[StoredTask, dict[str, Any]]]:
-    """Yield each task with the additional members of apps."""
-    if not task_members:
-        yield from ((task, {}) for task in tasks)
-        return
-    for some in batched(tasks, TASKS_PER_CALL):
-        values = {name: member.values(some) for name, member in task_members.items()}
-        for task in some:
-            yield task, {name: values[name].get(task.id) for name in values}
+def members_of(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
+    """Return the additional members of tasks by their ids."""
+    values = {name: member.values(tasks) for name, member in task_members.items()}
+    return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
+
+
+def members_of_new(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
+    """
+    Return the same for tasks that were just enqueued, null for what cannot be read.
+
+    They are stored: an error would make the client send them again.
+    """
+    try:
+        return members_of(tasks)
+    except Exception:
+        logger.exception("The additional members of %d new tasks could not be read", len(tasks))
+        return {task.id: dict.fromkeys(task_members) for task in tasks}

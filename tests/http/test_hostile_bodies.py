@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tasks_api.faults import FAULT_CODES
+from tasks_api.problems import Problem
 from tests.live_service import LiveService
 
 HELLO = "service.tasks.say_hello"
@@ -175,6 +177,8 @@ def assert_problem(response: Any, status: int, code: str, *, prefix: str = "") -
     assert problem["detail"]
     assert problem["request_id"] == response.headers["X-Request-ID"]
     assert "Location" not in response.headers
+    codes = {fault["code"] for fault in problem.get("errors", ())}
+    assert codes <= FAULT_CODES.keys() | {kind.code for kind in Problem.every_kind()}
     return problem
 
 

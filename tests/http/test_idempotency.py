@@ -23,8 +23,10 @@ from tasks_api import models
 from tasks_api.calls import idempotency
 from tasks_api.calls.enqueueing import enqueue
 from tasks_api.calls.idempotency import KeyedRequest
+from tasks_api.calls.members import CallMember, call_members
 from tasks_api.clients.keys import issue
 from tasks_api.models import IdempotencyRecord
+from tasks_api.problems import InvalidRequest
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import DEADLINE, LiveService, bearer
 from tests.task_backends import IMMEDIATE, KEEPING, default_backend
@@ -282,6 +284,43 @@ def test_elsewhere_a_crash_leaves_a_key_that_enqueues_nothing_twice(
     with patch.object(idempotency, "WAIT_SECONDS", 0.1):
         other = post(client, "k", {"task": "nothing"})
     assert_problem(other, 422, "idempotency_key_reused")
+
+
+@in_process
+@pytest.mark.parametrize("backend", ["ledger", "at_once"])
+@pytest.mark.parametrize("failure", [ConnectionError("down"), InvalidRequest()])
+def test_elsewhere_what_fails_after_the_enqueue_uses_the_key_up(
+    client: Client, backend: str, failure: Exception, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(backend)
+    told: list[Any] = []
+
+    def fail(tasks: Any) -> None:
+        told.extend(tasks)
+        raise failure
+
+    note = CallMember("note", schema={}, check=lambda value, caller: [], enqueued=fail)
+    with (
+        patch.dict(call_members, {"note": note}),
+        patch.object(idempotency, "WAIT_SECONDS", 0.1),
+    ):
+        first = post(client, "k", {**HELLO, "note": 1})
+        second = post(client, "k", {**HELLO, "note": 1})
+
+    assert_problem(first, 503, "store_unavailable")
+    assert_problem(second, 409, "idempotency_in_progress")
+    assert len(told) == 1
+
+
+@in_process
+def test_elsewhere_a_task_that_cannot_be_kept_for_a_replay_uses_the_key_up(
+    at_once: None, client: Client
+) -> None:
+    client.raise_request_exception = False
+    with patch.object(idempotency, "_kept", side_effect=ValueError("odd")):
+        assert post(client, "k").status_code == 500
+    with patch.object(idempotency, "WAIT_SECONDS", 0.1):
+        assert_problem(post(client, "k"), 409, "idempotency_in_progress")
 
 
 @in_process

@@ -86,6 +86,13 @@ def test_an_unknown_id_is_a_404_unless_a_backend_without_results_may_have_drawn_
 
 
 @pytest.mark.parametrize("name", ["raise_at_once", "raise_at_once_asynchronously"])
+def test_a_task_that_interrupts_its_thread_stops_nobody(project: LiveProject, name: str) -> None:
+    assert_problem(post(project, name, "interrupt"), 500, "internal_error")
+    assert run_at_once(project, "add_at_once", 2, 2)["return_value"] == 4
+    assert project.log().count("Booting worker") == 1
+
+
+@pytest.mark.parametrize("name", ["raise_at_once", "raise_at_once_asynchronously"])
 @pytest.mark.parametrize(
     ("kind", "exception"),
     [

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 from tests.live_project import LiveProject
 from tests.live_service import bearer
@@ -33,6 +34,7 @@ def test_a_call_may_have_a_further_member_and_its_task_shows_it(noting: LiveProj
     plain = noting.post("/api/tasks/", {**ADD, "note": None})
 
     assert (noted.status_code, noted.json()["note"]) == (202, "first")
+    assert noted.json()["note_size"] == {"characters": 5}
     assert (plain.status_code, plain.json()["note"]) == (202, None)
     assert noting.get(noted.json()["url"]).json() == noted.json()
     assert noting.get(plain.json()["url"]).json() == plain.json()
@@ -62,12 +64,16 @@ def test_a_value_that_is_wrong_is_refused_where_it_stands(
 def test_what_the_app_refuses_when_a_task_is_enqueued_undoes_the_enqueue(
     noting: LiveProject,
 ) -> None:
-    refused = noting.post("/api/tasks/", {**ADD, "queue_name": "default", "note": "unwanted"})
-    newest = noting.get("/api/tasks/?page_size=1").json()["results"]
+    unwanted = {**ADD, "note": "unwanted"}
+    newest = noting.post("/api/tasks/", ADD).json()["id"]
+    single = noting.post("/api/tasks/", unwanted)
+    batch = noting.post("/api/tasks/batch/", {"tasks": [{**ADD, "note": "wanted"}, unwanted]})
 
-    assert refused.json()["errors"][0]["code"] == "unwanted_note"
-    assert [task["note"] for task in newest] != ["unwanted"]
-    assert noting.get("/api/tasks/?note=unwanted").json()["results"] == []
+    for refused in (single, batch):
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["code"] == "unwanted_note"
+    (left,) = noting.get("/api/tasks/?page_size=1").json()["results"]
+    assert left["id"] == newest
 
 
 def test_a_key_is_free_again_when_the_app_refuses(noting: LiveProject) -> None:
@@ -112,7 +118,11 @@ def test_the_resource_is_linked_to_and_all_is_documented(noting: LiveProject) ->
     assert "note" in parameters(described["paths"]["/api/tasks/"]["get"])
     assert schemas["AddRequest"]["properties"]["note"] == {"type": "string", "maxLength": 100}
     assert {"type": "null"} in schemas["Task"]["properties"]["note"]["anyOf"]
-    assert "note" in schemas["Task"]["required"]
+    assert {"note", "note_size"} <= set(schemas["Task"]["required"])
+    size = {"$ref": "#/components/schemas/NoteSize"}
+    assert size in schemas["Task"]["properties"]["note_size"]["anyOf"]
+    assert schemas["NoteSize"]["required"] == ["characters"]
+    validate(described)
     assert "unwanted_note" in noting.get("/api/problems/").text
 
 

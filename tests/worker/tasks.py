@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -322,6 +323,24 @@ async def leave_another_running(path: str) -> None:
 
 
 tasks_in_progress: set[asyncio.Task[None]] = set()
+
+
+@task
+async def leave_generator_open(path: str) -> None:
+    """Return while a generator is open, which leaves a transaction open when it is closed."""
+
+    async def count() -> AsyncIterator[int]:
+        try:
+            yield await DBTaskResult.objects.acount()
+        finally:
+            await sync_to_async(leave_transaction_open.func)()
+            Path(path).write_text("closed")
+
+    generators_in_use.append(counting := count())
+    await anext(counting)
+
+
+generators_in_use: list[AsyncIterator[int]] = []
 
 
 def _execute(statement: str) -> None:

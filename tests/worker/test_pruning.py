@@ -8,12 +8,12 @@ from django.db.models.functions import Now
 from django_tasks_db.models import get_date_max
 
 from tasks_api.ids import new_task_id
-from tasks_api.models import Chore
+from tasks_api.models import ChoreTurn
 from tests.worker.conftest import ALIAS, DEADLINE, Store, Workers, wait_until
 
 
 def chores() -> Any:
-    return Chore.objects.using(ALIAS)
+    return ChoreTurn.objects.using(ALIAS)
 
 
 def store_old(store: Store, number: int = 1) -> None:
@@ -42,7 +42,7 @@ def is_empty_but_one(store: Store) -> bool:
 
 
 def make_due() -> None:
-    chores().bulk_create([Chore(name="prune")], ignore_conflicts=True)
+    chores().bulk_create([ChoreTurn(name="prune")], ignore_conflicts=True)
     chores().update(begun_at=Now() - timedelta(hours=1))
 
 

@@ -315,6 +315,20 @@ def test_an_exception_says_more_than_the_transaction_that_it_left_open(
     assert set(store.tasks.values_list("priority", flat=True)) == {0}
 
 
+def test_a_generator_that_a_coroutine_leaves_open_is_closed_while_it_has_its_connection(
+    store: Store, workers: Workers, tmp_path: Path
+) -> None:
+    path = tmp_path / "generator"
+    task_id = store.enqueue("leave_generator_open", str(path), priority=2)
+    follower = store.enqueue("wait_for_nothing", priority=1)
+    workers.run_batch()
+
+    assert path.read_text() == "closed"
+    task = store.get(task_id)
+    assert task.exception_class_path == "tasks_api.exceptions.TransactionLeftOpen"
+    assert store.get(follower).status == "SUCCESSFUL"
+
+
 def test_what_a_coroutine_leaves_running_is_cancelled_while_it_has_its_connection(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:

@@ -92,17 +92,19 @@ def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
         if answer.representation is not None
     }
     ordered = sorted({*representations, ProblemRepresentation}, key=lambda kind: kind.__name__)
-    _, definitions = TypeAdapter.json_schemas(
-        [(kind, "serialization", TypeAdapter(kind)) for kind in ordered],
+    hints = {kind.__name__: kind for kind in ordered}
+    hints |= {name: member.hint for name, member in task_members.items()}
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(name, "serialization", TypeAdapter(hint)) for name, hint in hints.items()],
         ref_template=REFERENCE + "{model}",
     )
     components = {
         _component_name(name): _plain(schema)
         for name, schema in sorted(definitions["$defs"].items())
     }
-    for name, member in task_members.items():
+    for name in task_members:
         # Members that optional apps have registered.
-        components["Task"]["properties"][name] = _plain(TypeAdapter(member.hint).json_schema())
+        components["Task"]["properties"][name] = _plain(schemas[name, "serialization"])
         components["Task"]["required"].append(name)
     return components
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.core import exceptions as django
@@ -120,7 +121,8 @@ def _problem_of(exception: Exception) -> Problem:
 
 def _problem_of_rest_framework(exception: drf.APIException) -> Problem:
     """Return the problem for DRF's exceptions, which the project's own classes and hooks raise."""
-    if isinstance(exception, drf.Throttled):
+    if exception.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        # As DRF's own Throttled has it.
         wait: float | None = getattr(exception, "wait", None)
         retry_after = str(max(1, math.ceil(wait or 0)))
         return Throttled(

@@ -1,5 +1,7 @@
 """`/tasks/batch/`: enqueue several tasks, or none of them."""
 
+from itertools import chain
+
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,8 +21,9 @@ from tasks_api.http.views.enqueueing import (
     keyed_request,
 )
 from tasks_api.http.views.resource import Resource
-from tasks_api.http.views.task_json import represented
+from tasks_api.http.views.task_json import encoded, represent_to
 from tasks_api.models import Scope
+from tasks_api.results.members import members_of_new
 from tasks_api.results.reading import read_several
 from tasks_api.results.representation import TaskBatchRepresentation
 
@@ -59,11 +62,14 @@ class BatchViewSet(Resource, ViewSet):
         self.spend_more(len(items) - 1, pointer=json_pointer(MEMBER))
         enqueued = enqueue_once(keyed, lambda: check_calls(items, self.caller), enqueue_together)
         if enqueued.replayed is not None:
-            # Batches need a database, so all tasks can be read again.
-            tasks = read_several(enqueued.replayed, self.caller)
-            results = (text for _, text in represented(tasks, request, self.caller))
+            tasks = chain(enqueued.tasks, read_several(enqueued.replayed, self.caller))
+            results = (text for _, text in encoded(tasks, request, self.caller))
             return streamed(results, request, status=202, headers=REPLAYED)
+        members = members_of_new(enqueued.tasks)
         batch: TaskBatchRepresentation = {
-            "results": [text for _, text in represented(enqueued.tasks, request, self.caller)]
+            "results": [
+                represent_to(self.caller, request, task, members[task.id])
+                for task in enqueued.tasks
+            ]
         }
         return Response(batch, status=202)

@@ -13,8 +13,9 @@ from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.clients.caller import Caller
 from tasks_api.http.openapi.operation import READING_A_BODY, Answer, header_parameter
 from tasks_api.http.protocol.idempotency_key import idempotency_key
-from tasks_api.http.views.task_json import task_response
+from tasks_api.http.views.task_json import polling_hint, represent_to
 from tasks_api.problems import NotFound
+from tasks_api.results.members import members_of_new
 from tasks_api.results.reading import read
 from tasks_api.results.representation import TaskRepresentation
 
@@ -35,7 +36,6 @@ ENQUEUEING = (
     problems.NotSupportedByBackend,
     problems.IdempotencyInProgress,
     problems.IdempotencyKeyReused,
-    problems.StoreUnavailable,
 )
 ENQUEUED = {
     202: Answer(
@@ -75,11 +75,16 @@ def enqueue_and_answer(
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
     again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
     (task,) = enqueued.tasks + again
-    response = task_response(task, request, caller, status=200 if task.is_finished else 202)
-    response.headers["Location"] = response.data["url"]
-    if enqueued.replayed is not None:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    representation = represent_to(caller, request, task, members_of_new([task])[task.id])
+    return Response(
+        representation,
+        status=200 if task.is_finished else 202,
+        headers={
+            "Location": representation["url"],
+            **polling_hint(task),
+            **({} if enqueued.replayed is None else REPLAYED),
+        },
+    )
 
 
 def _read_again(task_id: str, caller: Caller) -> StoredTask:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.db import connections, transaction
 from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
@@ -79,10 +79,12 @@ class Resource(APIView):
         if self.needs_client and request.method != "OPTIONS":
             # Counted before the scope is checked: each answer to a limited client says what is left.
             self._count(spend(self.caller))
-            # A method without an operation fails here, so that none is served by mistake.
-            scope = getattr(self, str(request.method).lower()).operation.scope
-            if scope is not None:
-                require_scope(self.caller, scope)
+            operation = operation_of(self, str(request.method))
+            if operation is None:
+                # Nothing is served by mistake.
+                raise ImproperlyConfigured(f"{request.method} {request.path} has no operation.")
+            if operation.scope is not None:
+                require_scope(self.caller, operation.scope)
 
     def spend_more(self, number: int, *, pointer: str) -> None:
         """

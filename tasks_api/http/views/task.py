@@ -19,10 +19,10 @@ from tasks_api.http.protocol.conditional import entity_tag, is_current
 from tasks_api.http.protocol.strict_json import read_nothing
 from tasks_api.http.views.enqueueing import ENQUEUED, IDEMPOTENCY_KEY, enqueue_and_answer
 from tasks_api.http.views.resource import Resource
-from tasks_api.http.views.task_json import polling_hint, represent_to, task_response
+from tasks_api.http.views.task_json import polling_hint, represent_to
 from tasks_api.models import Scope
 from tasks_api.results.cancelling import cancel
-from tasks_api.results.members import with_members
+from tasks_api.results.members import members_of
 from tasks_api.results.reading import find, read
 from tasks_api.results.representation import TaskRepresentation
 
@@ -48,7 +48,7 @@ class TaskViewSet(Resource, ViewSet):
                 headers=("ETag", "Retry-After"),
             ),
         },
-        problems=(problems.NotFound, problems.ResultsNotSupported, problems.StoreUnavailable),
+        problems=(problems.NotFound, problems.ResultsNotSupported),
         parameters=(
             TASK_ID,
             header_parameter("If-None-Match", "The `ETag` of an earlier answer."),
@@ -61,7 +61,8 @@ class TaskViewSet(Resource, ViewSet):
         Answers with the task in its current state. A failed task is not an HTTP error: its `errors`
         say why it failed. `Retry-After` says when to ask again.
         """
-        ((task, members),) = with_members([read(task_id, self.caller)])
+        task = read(task_id, self.caller)
+        members = members_of([task])[task.id]
         tag = entity_tag(task, members)
         headers = {"ETag": tag, **polling_hint(task)}
         if is_current(request, tag):
@@ -89,7 +90,9 @@ class TaskViewSet(Resource, ViewSet):
         `tasks_api.exceptions.TaskCancelled` in `errors`. A cancelled task stays as it is.
         """
         read_nothing(request._request)
-        return task_response(cancel(task_id, self.caller), request, self.caller, status=200)
+        task = cancel(task_id, self.caller)
+        representation = represent_to(self.caller, request, task, members_of([task])[task.id])
+        return Response(representation, headers=polling_hint(task))
 
     @Operation(
         "retry_task",

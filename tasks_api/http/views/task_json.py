@@ -1,28 +1,23 @@
 """Tasks in answers: their URLs, what the reader may see, when to ask again."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from tasks_api.backends import StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.http.protocol.links import absolute_url
-from tasks_api.results.members import with_members
+from tasks_api.json_text import json_bytes
+from tasks_api.results.members import members_of, task_members
 from tasks_api.results.representation import TaskRepresentation, represent, sees_tracebacks
 
 MAX_RETRY_AFTER_SECONDS = 60
-
-
-def represented(
-    tasks: Iterable[StoredTask], request: Request, reader: Caller
-) -> Iterator[tuple[StoredTask, TaskRepresentation]]:
-    """Yield each task with its JSON object, as this client may see it."""
-    for task, members in with_members(tasks):
-        yield task, represent_to(reader, request, task, members)
+TASKS_AT_ONCE = 50
+BYTES_AT_ONCE = 1024 * 1024
+"""How many tasks, and how much JSON, are held while apps are asked for members; one task at least."""
 
 
 def represent_to(
@@ -33,10 +28,18 @@ def represent_to(
     return represent(task, url=url, with_tracebacks=sees_tracebacks(reader), members=members)
 
 
-def task_response(task: StoredTask, request: Request, reader: Caller, *, status: int) -> Response:
-    """Answer with a task, and say when to ask again."""
-    ((_, representation),) = represented([task], request, reader)
-    return Response(representation, status=status, headers=polling_hint(task))
+def encoded(
+    tasks: Iterable[StoredTask], request: Request, reader: Caller
+) -> Iterator[tuple[StoredTask, bytes]]:
+    """Yield each task with its JSON as this client may see it, while few are held at a time."""
+    own = ((task, json_bytes(represent_to(reader, request, task, {}))) for task in tasks)
+    if not task_members:
+        yield from own
+        return
+    for portion in _portions(own):
+        members = members_of([task for task, _ in portion])
+        for task, text in portion:
+            yield task, text.removesuffix(b"}") + b"," + json_bytes(members[task.id])[1:]
 
 
 def polling_hint(task: StoredTask) -> dict[str, str]:
@@ -47,3 +50,16 @@ def polling_hint(task: StoredTask) -> dict[str, str]:
     if task.run_after is not None:
         seconds = math.ceil((task.run_after - datetime.now(UTC)).total_seconds())
     return {"Retry-After": str(min(max(seconds, 1), MAX_RETRY_AFTER_SECONDS))}
+
+
+def _portions(
+    tasks: Iterable[tuple[StoredTask, bytes]],
+) -> Iterator[Sequence[tuple[StoredTask, bytes]]]:
+    portion: list[tuple[StoredTask, bytes]] = []
+    for task, text in tasks:
+        portion.append((task, text))
+        if len(portion) == TASKS_AT_ONCE or sum(len(one) for _, one in portion) > BYTES_AT_ONCE:
+            yield portion
+            portion = []
+    if portion:
+        yield portion

@@ -32,8 +32,7 @@ from tasks_api.http.views.enqueueing import (
     enqueue_and_answer,
 )
 from tasks_api.http.views.resource import Resource
-from tasks_api.http.views.task_json import represented
-from tasks_api.json_text import json_bytes
+from tasks_api.http.views.task_json import encoded
 from tasks_api.models import Scope
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.representation import TaskListRepresentation
@@ -76,7 +75,6 @@ class TaskListViewSet(Resource, ViewSet):
         problems=(
             problems.InvalidCursor,
             problems.ListingNotSupported,
-            problems.StoreUnavailable,
         ),
         parameters=(
             query_parameter(
@@ -134,8 +132,7 @@ class TaskListViewSet(Resource, ViewSet):
         query = ListQuery.of(parameters, owner=owner)
 
         def encode(tasks: Iterable[StoredTask]) -> Iterator[tuple[StoredTask, bytes]]:
-            for task, representation in represented(tasks, request, self.caller):
-                yield task, json_bytes(representation)
+            return encoded(tasks, request, self.caller)
 
         adjacent: dict[str, QueryDict] = {}
         if query.ids:

@@ -35,6 +35,7 @@ async def _in_own_thread(start: Callable[[], Awaitable[Any]]) -> Any:
         finally:
             # First, for they use the connections as well.
             await _cancel_other_tasks()
+            await asyncio.get_running_loop().shutdown_asyncgens()
             left_open = await sync_to_async(_close_connections)()
     if left_open:
         raise TransactionLeftOpen

@@ -37,12 +37,13 @@ class SQLiteTransitions(Transitions):
         self, finished: TaskRow | None, verdict: Verdict | None, *, claim_next: bool
     ) -> Commit:
         connection = connections[self.alias]
-        # By the same clock as `now_to_write()`, and of the form that is written.
-        now = timezone.now()
-        stored_now = connection.ops.adapt_datetimefield_value(now)
         finished_at: datetime | None = None
         row: Any = None
         with exclusive_transaction(self.alias), connection.cursor() as cursor:
+            # By the same clock as `now_to_write()`, and after waiting for other writers: no task
+            # starts before it was enqueued.
+            now = timezone.now()
+            stored_now = connection.ops.adapt_datetimefield_value(now)
             if finished is not None and verdict is not None:
                 params = [stored_now, *self._verdict_params(finished, verdict)]
                 cursor.execute(self._finish, params)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from tasks_api import models
+from tasks_api.models import ChoreTurn, ChoreTurnQuerySet
 from tasks_api.worker.connection import DATABASE_ERRORS, discard_all, discard_open_transactions
 
 logger = logging.getLogger("tasks_api.worker")
@@ -26,7 +26,7 @@ logger = logging.getLogger("tasks_api.worker")
 STOP_SECONDS = 2.5
 LONGEST_PAUSE_SECONDS = 60.0
 """How often it is looked whether another worker has left a turn, at least."""
-MAX_NAME_LENGTH = models.Chore._meta.get_field("name").max_length or 0
+MAX_NAME_LENGTH = ChoreTurn._meta.get_field("name").max_length or 0
 
 type Rest = Callable[[float], bool]
 """Pauses for so many seconds at most, and tells whether to end before all is done."""
@@ -135,8 +135,8 @@ class ChoreThread(threading.Thread):
                 self._turns.give_turn_back(name, every=every)
 
     @property
-    def _turns(self) -> models.ChoreQuerySet:
-        return models.Chore.objects.using(self._alias)
+    def _turns(self) -> ChoreTurnQuerySet:
+        return ChoreTurn.objects.using(self._alias)
 
     def _rest(self, seconds: float) -> bool:
         """Pause, tell other workers that somebody is still at it, and tell whether to stop."""

@@ -1,7 +1,7 @@
 """What the app registers: a scope, a member of calls and of tasks, a filter of lists, a resource."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db.models import Q, UUIDField
 from django.db.models.functions import Cast
@@ -20,6 +20,12 @@ from tests.project.notes.models import Note
 from tests.project.notes.views import NoteViewSet
 
 UNWANTED = "unwanted"
+
+
+class NoteSize(TypedDict):
+    """How long a note is."""
+
+    characters: int
 
 
 def check_note(value: Any, caller: Caller) -> list[Fault]:
@@ -41,6 +47,10 @@ def notes_of(tasks: Sequence[StoredTask]) -> Mapping[str, str]:
     return dict(rows.values_list("pk", "text"))
 
 
+def sizes_of(tasks: Sequence[StoredTask]) -> Mapping[str, NoteSize]:
+    return {task: NoteSize(characters=len(text)) for task, text in notes_of(tasks).items()}
+
+
 def with_note(text: str) -> Q:
     notes = Note.objects.filter(text=text).annotate(key=Cast("pk", UUIDField()))
     return Q(pk__in=list(notes.values_list("key", flat=True)))
@@ -55,6 +65,7 @@ register_call_member(
     )
 )
 register_task_member(TaskMember("note", hint=str | None, values=notes_of))
+register_task_member(TaskMember("note_size", hint=NoteSize | None, values=sizes_of))
 register_list_filter(
     ListFilter(
         name="note",

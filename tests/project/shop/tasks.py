@@ -67,6 +67,7 @@ def change_the_arguments(items: list[Any], *, where: dict[str, Any]) -> None:
 
 EXCEPTIONS: dict[str, BaseException] = {
     "exit": SystemExit(3),
+    "interrupt": KeyboardInterrupt(),
     "cancel": asyncio.CancelledError(),
     "generator": GeneratorExit(),
     "base": BaseException("base"),

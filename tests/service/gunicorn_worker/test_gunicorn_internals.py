@@ -2,7 +2,7 @@
 What `service.gunicorn_worker` relies on in gunicorn, which may change in any release.
 
 When a test fails here: read the changes of gunicorn in what is listed, run the tests of the service, and
-put what is true now into this file. The bounds in pyproject.toml admit the reviewed series alone.
+put what is true now into this file. The bounds in pyproject.toml keep the next major version out until then.
 """
 
 import importlib.metadata

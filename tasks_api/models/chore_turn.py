@@ -1,4 +1,4 @@
-"""Periodic work that one worker does for all workers."""
+"""Turns at periodic work that one worker does for all workers."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from tasks_api.models.database_clock import ago
 
 
-class ChoreQuerySet(models.QuerySet["Chore"]):
+class ChoreTurnQuerySet(models.QuerySet["ChoreTurn"]):
     """Turns at chores, by the database's clock; one process at a time has the turn."""
 
     def take_turn(self, name: str, *, every: float) -> bool:
@@ -20,7 +20,7 @@ class ChoreQuerySet(models.QuerySet["Chore"]):
         if self.filter(pk=name, begun_at__lte=ago(every)).update(begun_at=Now()):
             return True
         if not self.filter(pk=name).exists():
-            self.bulk_create([Chore(name=name)], ignore_conflicts=True)
+            self.bulk_create([ChoreTurn(name=name)], ignore_conflicts=True)
         return False
 
     def keep_turn(self, name: str) -> None:
@@ -32,13 +32,16 @@ class ChoreQuerySet(models.QuerySet["Chore"]):
         self.filter(pk=name).update(begun_at=ago(every))
 
 
-class Chore(models.Model):
-    """Periodic work that one worker does for all workers."""
+class ChoreTurn(models.Model):
+    """When one worker last began a chore for all workers."""
 
     name = models.CharField(max_length=32, primary_key=True)
     begun_at = models.DateTimeField(db_default=Now())
 
-    objects: ClassVar[models.Manager["Chore"]] = ChoreQuerySet.as_manager()
+    objects: ClassVar[models.Manager["ChoreTurn"]] = ChoreTurnQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tasks_api_chore"
 
     def __str__(self) -> str:
         return self.name
