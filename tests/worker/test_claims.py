@@ -42,7 +42,7 @@ def test_a_deferred_task_starts_when_it_is_due_and_not_before(
 
     task = store.wait_for(soon)
     assert task.started_at >= task.run_after
-    assert store.get(past).status == "SUCCESSFUL"
+    assert store.wait_for(past).status == "SUCCESSFUL"
     assert store.get(later).status == "READY"
 
 
