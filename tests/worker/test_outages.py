@@ -133,7 +133,7 @@ def test_a_result_that_waits_for_too_long_is_given_up_and_its_task_ends(
     store.wait_for(task_id, "RUNNING")
 
     server.kill()
-    wait_until(lambda: "is given up" in workers.log(), what="line")
+    wait_until(lambda: "is dropped" in workers.log(), what="line")
     server.start()
 
     task = store.wait_for(task_id)

@@ -1,4 +1,4 @@
-"""A worker removes what is past its time, one for all, and no task waits for that."""
+"""One worker for all removes what has expired, and no task waits for that."""
 
 from datetime import timedelta
 from typing import Any

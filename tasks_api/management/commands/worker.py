@@ -50,7 +50,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--exclude-queues",
             default="",
-            help="Queues to leave out, separated by commas, where all are processed",
+            help="Queues to leave out, separated by commas, if all are processed",
         )
         parser.add_argument(
             "--processes",
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             "--interval",
             type=valid_interval,
             default=1.0,
-            help="The longest time in seconds between two looks for a task (default: %(default)s)",
+            help="The maximum time in seconds between two polls for a task (default: %(default)s)",
         )
         parser.add_argument(
             "--batch", action="store_true", help="Run all tasks that are ready, then exit"
@@ -81,13 +81,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-prune",
             action="store_true",
-            help="Leave it to others, or to `prune`, to remove what is past its time",
+            help="Do not remove old tasks: other workers, or the command `prune`, do",
         )
         parser.add_argument(
             "--prune-interval",
             type=positive,
             default=PRUNE.every,
-            help="How often in seconds it is removed, by one worker of all (default: %(default)s)",
+            help="The seconds between two removals of old tasks, by one worker for all (default: %(default)s)",
         )
         parser.add_argument(
             "--reload",
@@ -110,13 +110,17 @@ class Command(BaseCommand):
         queue_names = _names(options["queue_name"])
         excluded = _names(options["exclude_queues"])
         if excluded and "*" not in queue_names:
-            raise CommandError("--exclude-queues needs all queues: leave --queue-name out.")
+            raise CommandError("--exclude-queues needs all queues: omit --queue-name.")
         if not getattr(self, "_called_from_command_line", False):
-            raise CommandError("The worker starts processes by its own command line: it needs one.")
+            raise CommandError(
+                "Start the worker from a command line: it starts its processes with the same one."
+            )
         self._configure_logging(options["verbosity"])
         alias = router.db_for_write(DBTaskResult)
         if connections[alias].vendor not in TRANSITIONS:
-            raise CommandError("The worker knows PostgreSQL and SQLite; else there is db_worker.")
+            raise CommandError(
+                "The worker supports PostgreSQL and SQLite; use db_worker for other databases."
+            )
         keep_connection(alias)
         if not options["worker_id"]:
             sys.exit(self._supervise(alias, queue_names, options))

@@ -46,7 +46,7 @@ class DeclaredLost(WorkerCannotGoOn):
 
 
 class ResultAbandoned(WorkerCannotGoOn):
-    """The database stayed away for longer than the result is kept."""
+    """The database was unreachable for longer than the result is kept."""
 
 
 class VerdictRefused(WorkerCannotGoOn):
@@ -103,12 +103,12 @@ class Claims:
 
     def finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         """
-        Store a verdict and claim the next task; wait for the database while it is away.
+        Store a verdict and claim the next task; wait for the database while it is unreachable.
 
         Raises:
             Superseded: the task is no longer this worker's.
             DeclaredLost: nor may this worker claim another one.
-            ResultAbandoned: the database was away for too long.
+            ResultAbandoned: the database was unreachable for too long.
             DatabaseError: the database is there and refuses this verdict.
 
         """
@@ -127,8 +127,8 @@ class Claims:
                     raise
                 if time.monotonic() > deadline:
                     raise ResultAbandoned(
-                        f"The database was away for {self._abandon_after_seconds:g} seconds; "
-                        f"the result of task {task.pk} is given up."
+                        f"The database was unreachable for {self._abandon_after_seconds:g} seconds; "
+                        f"the result of task {task.pk} is dropped."
                     ) from error
             time.sleep(retry_after)
             retry_after = min(2 * retry_after, LONGEST_RETRY_SECONDS)

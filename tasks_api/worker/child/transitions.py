@@ -80,7 +80,7 @@ class Transitions(ABC):
     """
     The changes of state that one worker makes, in the SQL of one kind of database.
 
-    Written by hand: building these queries anew for each task takes longer than running them.
+    Written by hand: building these queries again for each task takes longer than running them.
     """
 
     def __init__(self, alias: str, worker_id: str, ready: DBTaskResultQuerySet) -> None:

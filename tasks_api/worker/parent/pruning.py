@@ -1,4 +1,4 @@
-"""The chore that removes what is past its time, for all workers of a database."""
+"""The chore that removes old tasks and what belongs to them, for all workers of a database."""
 
 import logging
 

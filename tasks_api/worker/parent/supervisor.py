@@ -66,8 +66,8 @@ class Supervisor:
         is_none_left = self._heartbeat.stop(STOP_SECONDS)
         if not is_none_left:
             logger.error(
-                "The database could not be told within %g seconds of the shutdown which tasks "
-                "have ended; another worker ends them as lost",
+                "The database did not answer within %g seconds of the shutdown; another worker "
+                "ends the tasks that were running here as lost",
                 STOP_SECONDS,
             )
         return 0 if is_none_left and not self._has_killed else 1
