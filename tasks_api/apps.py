@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -11,6 +12,9 @@ class TasksApiConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks_api import checks  # noqa: F401, PLC0415 -- registers them
+        from tasks_api.backends.database.connections import (  # noqa: PLC0415
+            bound_new_connection,
+        )
         from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
@@ -21,5 +25,6 @@ class TasksApiConfig(AppConfig):
         tasks_api_settings()
         registry.discover()
         register_chore(PRUNE)
+        connection_created.connect(bound_new_connection)
         # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)
