@@ -1,5 +1,6 @@
-"""psycopg's connection, with a deadline for the server's answers; the only module to import psycopg."""
+"""psycopg's connection, with a deadline for the server's answers; only for PostgreSQL is it imported."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -24,12 +25,19 @@ class BoundedConnection(psycopg.Connection[Any]):
     acknowledges what it is sent, as a proxy does for a server that is gone.
     """
 
+    opened_at: float
+    """By the monotonic clock."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.opened_at = time.monotonic()
+
     def wait(
         self, gen: Any, interval: float = INTERVAL_SECONDS, timeout: float | None = None
     ) -> Any:
         seconds = allowed_seconds()
-        if seconds is None or timeout is not None:
-            return super().wait(gen, interval, timeout)
+        if seconds is None or timeout is not None or not SUPPORTED:
+            return super().wait(gen, interval, *([] if timeout is None else [timeout]))
         try:
             return super().wait(gen, interval, seconds)
         except errors._WaitTimeout:
@@ -44,27 +52,45 @@ class BoundedConnection(psycopg.Connection[Any]):
         if capabilities.has_cancel_safe():
             with suppress(psycopg.Error, OSError):
                 self.cancel_safe(timeout=CANCEL_SECONDS)
-        # Not `close()`, which would give it back to a pool that closes so.
+        # Not `close()`, which may give it back to a pool.
         self.pgconn.finish()
 
 
-def bound(connection: psycopg.Connection[Any]) -> None:
-    """Make a connection that somebody else has opened one that can be bounded."""
-    if SUPPORTED and type(connection) is psycopg.Connection:
+def make_bounded(connection: psycopg.Connection[Any]) -> None:
+    """Make an open connection a bounded one, unless it is of a class that the project has chosen."""
+    if type(connection) is psycopg.Connection:
         connection.__class__ = BoundedConnection
+        connection.opened_at = time.monotonic()  # type: ignore[attr-defined]
 
 
 def is_closed_by_server(connection: psycopg.Connection[Any]) -> bool:
     """
     Tell, without asking the server, whether it has closed this idle connection.
 
-    A server that is stopped or restarted says so to all connections, which learn of it when they read.
+    A server that is stopped or restarted says so on all connections, to those who read from them.
     """
     pgconn = connection.pgconn
     try:
-        # The first may find the server's last words, the second finds that nothing follows. Neither waits.
+        # Neither waits. The first may find the server's last words, the second that nothing follows.
         pgconn.consume_input()
         pgconn.consume_input()
     except psycopg.OperationalError:
         return True
     return bool(pgconn.status != psycopg.pq.ConnStatus.OK)
+
+
+def refuse_closed(connection: psycopg.Connection[Any]) -> None:
+    """
+    Have a pool hand out no connection that the server has closed: psycopg_pool's `check`.
+
+    It asks the server nothing. When there is one such connection, the others are renewed as well.
+
+    Raises:
+        psycopg.OperationalError: the server has closed this one.
+
+    """
+    if is_closed_by_server(connection):
+        pool: Any = connection._pool
+        connection.pgconn.finish()
+        pool.drain()
+        raise psycopg.OperationalError("the server has closed the connection")
