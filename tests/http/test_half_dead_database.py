@@ -62,8 +62,9 @@ def test_a_database_that_stands_still_is_a_503_until_it_goes_on(
             assert_all_unavailable(answers)
 
     for service in services:
-        wait_until(lambda s=service: is_healthy(s), what="recovery")
+        wait_until(lambda s=service: takes_tasks(s), what="recovery")
         assert takes_tasks(service)
+        assert is_healthy(service)
 
 
 class Proxy:
