@@ -35,9 +35,11 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(
         self, gen: Any, interval: float = INTERVAL_SECONDS, timeout: float | None = None
     ) -> Any:
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
         seconds = allowed_seconds()
-        if seconds is None or timeout is not None or not SUPPORTED:
-            return super().wait(gen, interval, *([] if timeout is None else [timeout]))
+        if seconds is None or not SUPPORTED:
+            return super().wait(gen, interval)
         try:
             return super().wait(gen, interval, seconds)
         except errors._WaitTimeout:
