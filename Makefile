@@ -45,7 +45,7 @@ browser: ## Install Debian's Chromium for the browser tests, where that is possi
 	fi || echo "There is no Chromium: the browser tests will be skipped."
 
 schema: setup ## Write openapi.yaml
-	@SECRET_KEY=unused $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
+	@SECRET_KEY=unused-for-a-document-without-secrets $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
 
 docs: setup ## Write docs/settings.md
 	@$(PYTHON) -m service.settings_page > docs/settings.md

@@ -42,7 +42,9 @@ def test_without_a_secret_key_commands_say_so_in_one_line(tmp_path: Path) -> Non
 def test_a_command_without_a_database_says_so_in_one_line(tmp_path: Path) -> None:
     database_url = f"sqlite:///{tmp_path / 'missing' / 'db.sqlite3'}"
 
-    refused = manage("migrate", DATABASE_URL=database_url, SECRET_KEY="only-for-tests")
+    refused = manage(
+        "migrate", DATABASE_URL=database_url, SECRET_KEY="only-for-tests-which-everybody-may-read"
+    )
 
     assert refused.returncode == 1
     assert refused.stderr == "The database cannot be used: unable to open database file\n"
@@ -101,10 +103,10 @@ def test_a_list_is_read_and_blank_means_that_it_has_no_entries() -> None:
     assert environment.tasks_api["TASKS"] == ()
 
 
-def test_what_is_not_set_has_the_defaults_of_the_app_but_for_the_sample_tasks() -> None:
+def test_what_is_not_set_has_the_defaults_of_the_app_but_for_samples_and_retention() -> None:
     environment = read_environment({})
 
-    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"]})
+    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"], "RETENTION_DAYS": 14})
     assert TasksApiSettings.checked(environment.tasks_api) == own
     assert environment.port == 8000
 

@@ -137,7 +137,7 @@ def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunComm
     ) -> Running:
         defaults = {
             "DATABASE_URL": new_database_url(),
-            "SECRET_KEY": "only-for-tests",
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
             "WEB_CONCURRENCY": "1",
         }
         running = Running(tmp_path, defaults | environment, arguments, stdout)
@@ -160,7 +160,7 @@ def free_port() -> int:
 
 def refusal(*arguments: str, **environment: str) -> list[str]:
     """Run the command, which must not start; return the lines it says why."""
-    defaults = {"SECRET_KEY": "only-for-tests", "PORT": str(free_port())}
+    defaults = {"SECRET_KEY": "only-for-tests-which-everybody-may-read", "PORT": str(free_port())}
     completed = subprocess.run(
         [sys.executable, "-m", "service", "run", *arguments],
         cwd=PROJECT,

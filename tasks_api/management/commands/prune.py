@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tasks_api.retention.expired import kept_forever
 from tasks_api.retention.pruning import prune, would_prune
 
 
@@ -20,6 +21,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if kept := kept_forever():
+            self.stderr.write(f"{' and '.join(kept)} tasks are kept: RETENTION_DAYS is not set.")
         if options["dry_run"]:
             self._report("Would remove", would_prune())
         else:
