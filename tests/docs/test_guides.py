@@ -1,7 +1,9 @@
 """The guides work as printed: their code is taken out of them and run."""
 
+import os
 import re
 import shlex
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -66,6 +68,32 @@ def test_a_package_with_tasks_is_served_as_the_guide_says(
     assert task["return_value"] == printed[1]
     call = {"task": "bakery.tasks.bake", "kwargs": {"loaves": "12"}}
     assert service.post("/tasks/", call).status_code == 400
+
+
+# Whatever the database.
+@pytest.mark.sqlite
+def test_the_check_of_the_deployment_guide_passes_with_the_variables_that_it_names() -> None:
+    (commands,) = [
+        block for block in blocks("deployment.md", "console") if "check --deploy" in block
+    ]
+    lines = [line.removeprefix("$ ") for line in commands.splitlines()]
+    exports = [line for line in lines if line.startswith("export ")]
+    (check,) = [line for line in lines if "check --deploy" in line]
+    python = ".venv/bin/python -m service "
+    assert check.startswith(python)
+    script = "\n".join([*exports, 'export DATABASE_URL="$TESTED_ON"', f"exec {check}"])
+
+    checked = subprocess.run(
+        ["bash", "-e", "-c", script.replace(python, f"{shlex.quote(sys.executable)} -m service ")],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "TESTED_ON": os.environ["DATABASE_URL"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues" in checked.stdout
 
 
 class Bakery(LiveProject):
