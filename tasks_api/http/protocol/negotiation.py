@@ -67,6 +67,16 @@ class AcceptJSON(BaseContentNegotiation):
         return not ranges
 
 
+def prefers_html(accept: str) -> bool:
+    """Return whether `Accept` names `text/html`, and JSON not or less: what browsers send."""
+    qualities = {"text/html": 0.0, "application/json": 0.0}
+    for text in accept.split(","):
+        media_type = text.partition(";")[0].strip().lower()
+        if media_type in qualities:
+            qualities[media_type] = max(qualities[media_type], MediaType(text.strip()).quality)
+    return qualities["text/html"] > qualities["application/json"]
+
+
 class AcceptAnything(AcceptJSON):
     """Answers with the only representation, whatever `Accept` says (RFC 9110, 12.4.1)."""
 
