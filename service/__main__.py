@@ -2,15 +2,13 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, override
+from typing import override
 
 from django.core.management import ManagementUtility
+from django.core.management.base import BaseCommand
 
 from service.misconfiguration import exit_on_misconfiguration
 from tasks_api.management.printing import until_nobody_reads
-
-if TYPE_CHECKING:
-    from django.core.management.base import BaseCommand
 
 RUN = "run"
 
@@ -29,13 +27,14 @@ class Commands(ManagementUtility):
         return f"{text}\n\n[service]\n    {RUN}"
 
     @override
-    def fetch_command(self, subcommand: str) -> "Run | BaseCommand":
+    def fetch_command(self, subcommand: str) -> BaseCommand:
         return Run() if subcommand == RUN else super().fetch_command(subcommand)
 
 
-class Run:
+class Run(BaseCommand):
     """What `help` needs to know of the command."""
 
+    @override
     def print_help(self, prog_name: str, subcommand: str) -> None:
         from service.run import parser  # noqa: PLC0415 -- the other commands do not need it
 

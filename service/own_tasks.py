@@ -40,6 +40,9 @@ class OwnTasks:
     """
     The packages in a directory that have a module `tasks`.
 
+    Attributes:
+        exposed: the names of their tasks that clients can enqueue, once the settings are loaded.
+
     Raises:
         ImproperlyConfigured: there is no such directory, or no package that can be imported from it.
 
@@ -47,6 +50,7 @@ class OwnTasks:
 
     def __init__(self, given: str) -> None:
         self._given = given
+        self.exposed: list[str] = []
         self._directory = Path(given).expanduser().resolve()
         if self._directory.is_file():
             raise self._refusal(f"it is a file; name its directory, {Path(given).parent}")
@@ -100,9 +104,9 @@ class OwnTasks:
         patterns = [f"{name}.tasks.*" for name in names]
         os.environ.setdefault("TASKS_API_TASKS", ",".join(["service.tasks.*", *patterns]))
 
-    def exposed(self) -> list[str]:
+    def check_exposed(self) -> None:
         """
-        Return the names of their tasks that clients can enqueue; the settings must be loaded.
+        Find those tasks of the packages that clients can enqueue; the settings must be loaded.
 
         Raises:
             ImproperlyConfigured: there are none.
@@ -114,10 +118,9 @@ class OwnTasks:
         modules = ", ".join(prefix.rstrip(".") for prefix in prefixes)
         if not any(name.startswith(prefixes) for name in registry.discovered):
             raise self._refusal(f"no function in {modules} is decorated with Django's @task")
-        names = [name for name in registry.task_types if name.startswith(prefixes)]
-        if not names:
+        self.exposed = [name for name in registry.task_types if name.startswith(prefixes)]
+        if not self.exposed:
             raise self._refusal(f"TASKS_API_TASKS matches no task of {modules}")
-        return names
 
     def _homes(self) -> Iterator[Path]:
         """Yield the directories that contain a `tasks` module."""

@@ -54,8 +54,7 @@ def run(arguments: list[str]) -> int:
         make_secret_key_file(database_settings(variables))
     os.environ.setdefault("PUBLIC_CATALOGUE", "on")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    key = _set_up()
-    return _serve(listening, environment, key, own_tasks)
+    return _serve(listening, environment, _set_up(own_tasks), own_tasks)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     return described
 
 
-def _set_up() -> DemoKey:
+def _set_up(own_tasks: Sequence[OwnTasks]) -> DemoKey:
     """Check the project, migrate the database, and return the key to print."""
     # Only here, not in the processes: without a pool, the error says why the connection failed.
     os.environ["DATABASE_POOL_SIZE"] = "0"
@@ -83,6 +82,8 @@ def _set_up() -> DemoKey:
     found = [message for message in checks.run_checks() if not message.is_silenced()]
     if errors := [message for message in found if message.is_serious()]:
         raise ImproperlyConfigured("\n".join(f"{error.id}: {error.msg}" for error in errors))
+    for own in own_tasks:
+        own.check_exposed()
     for warning in found:
         write("run", f"{warning.id}: {warning.msg} {warning.hint or ''}".rstrip())
     database = settings.DATABASES["default"]
@@ -103,7 +104,7 @@ def _serve(
     # The printed curl command uses this host.
     hosts = [*settings.ALLOWED_HOSTS, listening.address.removesuffix(f":{listening.port}")]
     environment["ALLOWED_HOSTS"] = ",".join(hosts)
-    names = [name for own in own_tasks for name in own.exposed()]
+    names = [name for own in own_tasks for name in own.exposed]
     gunicorn_conf = Path(__file__).with_name("gunicorn.conf.py")
     grace = f"--graceful-timeout={GRACE_SECONDS}"
     web = ["-m", "gunicorn", f"--config={gunicorn_conf}", grace, "service.wsgi"]

@@ -74,15 +74,21 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 def _abilities(client: Client) -> tuple[int, str]:
     """Return what a client can do now, and whether that is worth a warning."""
     if not client.scopes:
-        return messages.WARNING, f"{client} can do nothing: it has no scope."
+        return messages.WARNING, f"The client {client} can do nothing: it has no scope."
     labels = dict(scope_choices())
     may = ", ".join(labels[scope].lower() for scope in client.scopes)
     if Scope.ENQUEUE not in client.scopes:
-        return messages.INFO, f"{client} may: {may}."
+        return messages.INFO, f"The client {client} may: {may}."
     number = len(task_types_for(Caller.of(client)))
     if not number:
-        return messages.WARNING, f"{client} may: {may}; but no task type, for want of a pattern."
-    return messages.INFO, f"{client} may: {may}; {number} of {len(registry.task_types)} task types."
+        return (
+            messages.WARNING,
+            f"The client {client} may: {may}; but no task type, for want of a pattern.",
+        )
+    return (
+        messages.INFO,
+        f"The client {client} may: {may}; {number} of {len(registry.task_types)} task types.",
+    )
 
 
 @admin.register(ClientKey)

@@ -33,6 +33,17 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+def test_help_tells_of_run_whether_or_not_there_are_settings(tmp_path: Path) -> None:
+    unset = {"SECRET_KEY": "", "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
+    for environment in (unset, {"SECRET_KEY": HUSH}):
+        for arguments in (["help"], [], ["help", "--commands"]):
+            shown = manage(*arguments, **environment)
+            assert shown.returncode == 0
+            assert "run" in shown.stdout.split()
+        assert "--tasks DIRECTORY" in manage("help", "run", **environment).stdout
+    assert {"worker", "create_client", "prune"} <= set(shown.stdout.split())
+
+
 def test_without_a_secret_key_commands_say_so_in_one_line(tmp_path: Path) -> None:
     refused = manage("migrate", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", SECRET_KEY="")
 

@@ -1,6 +1,9 @@
 """django-tasks-db's page of tasks in Django's admin, for rows whose task no longer exists."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django_tasks_db.admin import DBTaskResultAdmin
 from django_tasks_db.models import DBTaskResult
 
@@ -13,10 +16,9 @@ class TaskAdmin(DBTaskResultAdmin):
     the queue or the backend of one row is not configured any more, or its module raises.
     """
 
-    list_display = tuple(
-        "task_path" if column == "task_name" else column
-        for column in DBTaskResultAdmin.list_display
-    )
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        columns = super().get_list_display(request)
+        return tuple("task_path" if column == "task_name" else column for column in columns)
 
 
 def replace_page() -> None:
