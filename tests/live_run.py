@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -96,6 +97,10 @@ class Running:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
+        # Beside a SQLite database it goes with the directory; that of PostgreSQL is in the checkout.
+        name = urlsplit(self.environment["DATABASE_URL"]).path.removeprefix("/")
+        if "/" not in name:
+            (PROJECT / f".demo_key.{name}").unlink(missing_ok=True)
 
     def _has_announced(self) -> bool:
         assert self.process.poll() is None, self.output()

@@ -197,4 +197,4 @@ def test_every_variable_that_a_module_of_the_service_asks_for_is_declared() -> N
     sources = "".join(path.read_text() for path in (PROJECT / "service").rglob("*.py"))
     asked_for = re.findall(r'environ(?:\.\w+\(|\[)\s*"([A-Z_]+)"', sources)
 
-    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(AllVariables.schemas())
+    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"} <= set(AllVariables.schemas())

@@ -64,6 +64,15 @@ def test_a_command_without_a_database_says_so_in_one_line(tmp_path: Path) -> Non
     assert refused.stderr == "The database cannot be used: unable to open database file\n"
 
 
+def test_a_command_on_an_empty_database_says_what_to_run(tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+
+    refused = manage("list_clients", DATABASE_URL=database_url, SECRET_KEY=HUSH)
+
+    assert refused.returncode == 1
+    assert refused.stderr == "The database has no tables yet: run `migrate` first.\n"
+
+
 def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, exit_on_misconfiguration():
         raise OperationalError("connection failed:\n\tIs the server running?\n")

@@ -100,12 +100,15 @@ def test_nothing_lives_on_when_the_command_itself_is_killed(run: RunCommand) -> 
 
 
 @pytest.mark.sqlite
-def test_each_line_of_output_has_the_name_of_its_process_and_one_time(run: RunCommand) -> None:
-    running = run()
+@pytest.mark.parametrize(("log_format", "info"), [("console", " INFO "), ("json", '"INFO"')])
+def test_each_line_of_output_has_the_name_of_its_process_and_one_time(
+    run: RunCommand, log_format: str, info: str
+) -> None:
+    running = run(LOG_FORMAT=log_format)
 
     for name in ("web", "worker"):
         lines = wait_until(
-            partial(running.lines_with, f"{name:6} | ", " INFO "), what=f"log line of {name}"
+            partial(running.lines_with, f"{name:6} | ", info), what=f"log line of {name}"
         )
         assert [line for line in lines if len(re.findall(r"\d\d:\d\d:\d\d", line)) != 1] == []
 
