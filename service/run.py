@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, task_backends
 
 from service.announcement import announcement, wait_until_ready
@@ -87,6 +87,8 @@ def _set_up(own_tasks: Sequence[OwnTasks]) -> DemoKey:
     for warning in found:
         write("run", f"{warning.id}: {warning.msg} {warning.hint or ''}".rstrip())
     database = settings.DATABASES["default"]
+    # Where there is no database, there is no file for it either.
+    connection.ensure_connection()
     # The file is also the lock for what only one of several processes may do at a time.
     with open_key_file(demo_key_path(secret_key_file(database).parent, database)) as file:
         call_command("migrate", verbosity=0, interactive=False)

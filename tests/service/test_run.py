@@ -155,6 +155,8 @@ def test_a_database_that_is_not_there_is_reported_in_one_line(there_is: str) -> 
         (line,) = refusal(DATABASE_URL=url)
 
     assert line.startswith("The database cannot be used: connection failed: ")
+    assert not list(PROJECT.glob(".demo_key.*_of_nobody"))
+    assert not (PROJECT / ".demo_key.tasks").exists()
 
 
 @pytest.mark.sqlite
