@@ -168,7 +168,9 @@ def test_a_secret_key_that_is_easy_to_guess_is_refused(given: str, tmp_path: Pat
 
     with pytest.raises(ImproperlyConfigured, match=r"\.secret_key contains no key of at least 32"):
         secret_key(nothing_set, database)
-    with pytest.raises(ImproperlyConfigured, match="^SECRET_KEY must be a random text of at least"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^SECRET_KEY must be a random text of at least"
+    ):
         read_environment({"SECRET_KEY": given})
 
 
