@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import ValidationError
 
 from tasks_api.arguments.strict_schema import UNION_LABEL
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -124,7 +124,7 @@ def faults_of(
             detail = detail.replace("Should", "The member's name should", 1)
         if first and members and isinstance(members[0], int):
             members[0] += first
-        fault = Fault(code, detail, pointer=json_pointer(*at, *members))
+        fault = Fault.at(code, detail, *at, *members)
         # Several members of a union may report the same fault.
         if fault not in seen:
             seen.add(fault)

@@ -11,7 +11,7 @@ from tasks_api.backends import Call, adapter_for
 from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault, unknown_members
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
 from tasks_api.timestamps import as_stored, parse_timestamp
 
@@ -98,16 +98,7 @@ def refused_by_backend() -> NotSupportedByBackend:
 
 
 def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
-    known = (*MEMBERS, *call_members)
-    faults = [
-        Fault(
-            "unknown_member",
-            f"Unknown member; allowed: {', '.join(known)}.",
-            pointer=json_pointer(name),
-        )
-        for name in body
-        if name not in known
-    ]
+    faults = unknown_members(body, (*MEMBERS, *call_members))
     if "task" not in body:
         faults.append(Fault("missing", "Should name a task type.", pointer="/task"))
     for name, kind, code, detail in _TYPES:

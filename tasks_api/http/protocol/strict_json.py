@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from tasks_api.conf import tasks_api_settings
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import MAX_FAULTS, Fault, unknown_members
 from tasks_api.problems import (
     BodyTooLarge,
     InvalidRequest,
@@ -66,10 +66,7 @@ def read_nothing(request: HttpRequest) -> None:
         detail = "Should be absent or an empty object."
         raise InvalidRequest(faults=[Fault("object_type", detail, pointer="")])
     if given:
-        detail = "Unknown member; no members are allowed."
-        raise InvalidRequest(
-            faults=[Fault("unknown_member", detail, pointer=json_pointer(name)) for name in given]
-        )
+        raise InvalidRequest(faults=unknown_members(given, ()))
 
 
 def parse(body: bytes, *, max_depth: int) -> Any:
@@ -86,7 +83,7 @@ def parse(body: bytes, *, max_depth: int) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None
     except RecursionError:
-        raise InvalidRequest(faults=[_fault_of_depth("", max_depth)]) from None
+        raise InvalidRequest(faults=[_fault_of_depth(max_depth)]) from None
     # A body without any of these cannot contain a fault: most bodies are not inspected.
     if decoder.has_found_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
         inspection = _Inspection(max_depth)
@@ -159,19 +156,19 @@ class _Inspection:
         self.faults: list[Fault] = []
 
     def inspect(self, value: Any, *path: str | int) -> None:
-        if len(self.faults) >= MAX_FAULTS:
-            return
         match value:
             case str() if _UNSTORABLE.search(value):
                 self._report("unstorable_text", _UNSTORABLE_TEXT, path)
             case _Refused():
                 self._report(value.code, value.detail, path)
             case dict() | list() if len(path) >= self.max_depth:
-                self.faults.append(_fault_of_depth(json_pointer(*path), self.max_depth))
+                self.faults.append(_fault_of_depth(self.max_depth, *path))
             case dict():
                 self._inspect_members(value, path)
             case list():
                 for index, item in enumerate(value):
+                    if len(self.faults) >= MAX_FAULTS:
+                        return
                     self.inspect(item, *path, index)
 
     def _inspect_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
@@ -179,6 +176,8 @@ class _Inspection:
             if not _UNSTORABLE.search(name):
                 self._report("repeated_member", "Should occur only once.", (*path, name))
         for name, item in members.items():
+            if len(self.faults) >= MAX_FAULTS:
+                return
             if _UNSTORABLE.search(name):
                 # The pointer leads to the object: one to the member could not be encoded.
                 self._report("unstorable_text", f"The name of a member: {_UNSTORABLE_TEXT}", path)
@@ -187,11 +186,11 @@ class _Inspection:
 
     def _report(self, code: str, detail: str, path: tuple[str | int, ...]) -> None:
         if len(self.faults) < MAX_FAULTS:
-            self.faults.append(Fault(code, detail, pointer=json_pointer(*path)))
+            self.faults.append(Fault.at(code, detail, *path))
 
 
-def _fault_of_depth(pointer: str, max_depth: int) -> Fault:
-    return Fault("too_deep", f"Should nest at most {max_depth} levels deep.", pointer=pointer)
+def _fault_of_depth(max_depth: int, *path: str | int) -> Fault:
+    return Fault.at("too_deep", f"Should nest at most {max_depth} levels deep.", *path)
 
 
 def _check_media_type(request: HttpRequest) -> None:

@@ -4,7 +4,6 @@ Documentation: the OpenAPI document, Swagger UI, the page of problem codes.
 No page loads anything from the internet: scripts and styles come from the installed packages.
 """
 
-import json
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -19,6 +18,7 @@ from tasks_api.http.access.authentication import find_caller
 from tasks_api.http.openapi.document import openapi_document, openapi_yaml
 from tasks_api.http.protocol.negotiation import AcceptAnything
 from tasks_api.http.views.resource import Resource
+from tasks_api.json_text import json_bytes
 from tasks_api.problems import Problem
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -57,7 +57,7 @@ class OpenAPIJSON(Document):
 
     def get(self, request: Request) -> HttpResponse:
         document = openapi_document(_visible_task_types(request))
-        return HttpResponse(json.dumps(document), content_type="application/json")
+        return HttpResponse(json_bytes(document), content_type="application/json")
 
 
 class SwaggerUI(Document):

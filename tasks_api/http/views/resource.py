@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import Fault
+from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
 from tasks_api.http.access.authentication import authentication_classes, require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
@@ -117,8 +117,9 @@ class Resource(APIView):
         if unknown := sorted(request.query_params.keys() - known):
             allowed = f"allowed: {', '.join(sorted(known))}" if known else "none are allowed"
             detail = f"Unknown query parameter; {allowed}."
+            names = [shortened(name, MAX_POINTER_LENGTH) for name in unknown[:MAX_FAULTS]]
             raise InvalidRequest(
-                faults=[Fault("unknown_parameter", detail, parameter=name) for name in unknown]
+                faults=[Fault("unknown_parameter", detail, parameter=name) for name in names]
             )
 
     def _query_parameters(self, request: Request) -> set[str]:
