@@ -108,6 +108,7 @@ FAULT_CODES: dict[str, str] = {
     "unknown_client": "There is no client with this name.",
     "cursor": "The cursor was not issued for this list.",
     "host": "The header `Host` names a host that is not in ALLOWED_HOSTS.",
+    "media_type": "The header `Content-Type` is not a well-formed media type.",
     "idempotency_key": "The header `Idempotency-Key` is not a valid idempotency key.",
     # The values of arguments, by their type hints.
     "multiple_values": "An argument is given both by position and by keyword.",

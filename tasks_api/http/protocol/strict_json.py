@@ -29,6 +29,8 @@ MAX_INTEGER_DIGITS = 4300
 
 _UNSTORABLE_TEXT = "Should contain no NUL character and no lone surrogate."
 
+# More digits than any limit for bodies has.
+_LENGTH = re.compile("[0-9]{1,18}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -226,10 +228,10 @@ def _read(request: HttpRequest) -> bytes:
 
 
 def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        raise MalformedJSON("Content-Length is not a number.") from None
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not _LENGTH.fullmatch(length):
+        raise MalformedJSON("Content-Length is not a number of bytes.")
+    return int(length)
 
 
 def _drain(stream: Any, limit: int) -> bytes:

@@ -18,6 +18,7 @@ from tasks_api.http.access.rates import Allowance, spend
 from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.openapi.operation import operation_of
 from tasks_api.http.protocol import request_id
+from tasks_api.http.protocol.malformed_headers import check_headers
 from tasks_api.http.protocol.negotiation import AcceptJSON, JSONRenderer, LeaveBody
 from tasks_api.http.protocol.problem_json import exception_handler
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
@@ -61,6 +62,7 @@ class Resource(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request_id.identify(request._request)
+        check_headers(request._request)
         if self.checks_host:
             _check_host(request)
         if request.method not in self.allowed_methods:
