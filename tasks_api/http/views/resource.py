@@ -104,7 +104,7 @@ class Resource(APIView):
         if number + 1 > rate.limit:
             detail = f"Should contain at most {rate.limit:,} tasks, the client's rate limit."
             raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
-        self._count(spend(self.caller, number, all_or_none=True))
+        self._count(spend(self.caller, number))
 
     def _count(self, allowance: Allowance | None) -> None:
         self.allowance = allowance
