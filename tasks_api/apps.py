@@ -18,6 +18,7 @@ class TasksApiConfig(AppConfig):
         from tasks_api.http.protocol.malformed_headers import (  # noqa: PLC0415
             set_malformed_headers_aside,
         )
+        from tasks_api.results.cancelling import log_cancellations_as_such  # noqa: PLC0415
         from tasks_api.worker.parent.chores import register_chore  # noqa: PLC0415
         from tasks_api.worker.parent.pruning import PRUNE  # noqa: PLC0415
 
@@ -25,6 +26,7 @@ class TasksApiConfig(AppConfig):
         tasks_api_settings()
         registry.discover()
         register_chore(PRUNE)
+        log_cancellations_as_such()
         request_started.connect(set_malformed_headers_aside)
         # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)
