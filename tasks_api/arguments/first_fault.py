@@ -6,11 +6,12 @@ read: an array of a hundred thousand wrong entries under a long name would take 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticCustomError, ValidationError, core_schema
 
-from tasks_api.arguments.core_schemas import NOT_SCHEMAS, Node, children_of
+from tasks_api.arguments.core_schemas import Node, around, rebuilt
 
 ROOM = 1024 * 1024
 """How many bytes the errors of a value may take, roughly, if all of them are collected."""
@@ -49,34 +50,13 @@ def may_have_large_errors(value: Any) -> bool:
     return False
 
 
-def hides_values(node: Node) -> bool:
-    """Return whether a schema takes a string that contains JSON, whose size is not known before."""
-    return node["type"] == "json" or any(map(hides_values, children_of(node)))
-
-
 def first_fault_schema(schema: CoreSchema) -> CoreSchema:
     """Return a strict schema that reports few of a value's faults, mostly the first one."""
-    return cast(CoreSchema, _rebuilt(schema))
+    return cast(CoreSchema, rebuilt(schema, _stopping_early))
 
 
-def _rebuilt(part: Any) -> Any:
-    match part:
-        case {"type": str(kind)}:
-            node = {
-                key: value if key in NOT_SCHEMAS else _rebuilt(value) for key, value in part.items()
-            }
-            return _stopping_early(kind, node)
-        case dict():
-            return {name: _rebuilt(each) for name, each in part.items()}
-        case list():
-            return [_rebuilt(each) for each in part]
-        case tuple():
-            return tuple(_rebuilt(each) for each in part)
-        case _:
-            return part
-
-
-def _stopping_early(kind: str, node: Node) -> Node:
+def _stopping_early(node: Node) -> Node:
+    kind = node["type"]
     if kind in _FAIL_FAST:
         return {**node, "fail_fast": True}
     if kind == "lax-or-strict":
@@ -85,9 +65,7 @@ def _stopping_early(kind: str, node: Node) -> Node:
         return {**node, "python_schema": node["json_schema"]}
     if kind in _OBJECTS:
         # An object's unknown members are all reported, whatever their number.
-        inner = {key: value for key, value in node.items() if key != "ref"}
-        outer = core_schema.no_info_wrap_validator_function(_limit, cast(CoreSchema, inner))
-        return {**outer, **({"ref": node["ref"]} if "ref" in node else {})}
+        return around(node, partial(core_schema.no_info_wrap_validator_function, _limit))
     return node
 
 

@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import islice
 from typing import Any, cast
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 
-from tasks_api.arguments.core_schemas import Node
-from tasks_api.arguments.first_fault import (
-    first_fault_schema,
-    hides_values,
-    may_have_large_errors,
-)
-from tasks_api.arguments.value_faults import VALUE_ERROR, faults_of
+from tasks_api.arguments.attempts import TooManyAttempts, counting_attempts, limited_attempts
+from tasks_api.arguments.core_schemas import Node, contains
+from tasks_api.arguments.first_fault import first_fault_schema, may_have_large_errors
+from tasks_api.arguments.value_faults import TOO_DEEP, VALUE_ERROR, faults_of
 from tasks_api.faults import MAX_FAULTS, Fault
 
 
@@ -30,10 +28,13 @@ class ValueCheck:
     """
 
     def __init__(self, schema: CoreSchema, *, copies: bool) -> None:
-        self._schema = schema
+        node = cast(Node, schema)
+        self._is_recursive = contains(node, "definitions")
+        self._schema = counting_attempts(schema) if self._is_recursive else schema
         self._copies = copies
-        self._validate = _validation(schema)
-        self._hides_values = hides_values(cast(Node, schema))
+        self._validate = _validation(self._schema)
+        # A string that contains JSON: how much is not known before.
+        self._hides_values = contains(node, "json")
 
     @cached_property
     def _find_first_fault(self) -> Callable[[Any], Any]:
@@ -49,7 +50,10 @@ class ValueCheck:
         validate = self._find_first_fault if is_large else self._validate
         try:
             try:
-                validate(json.loads(json.dumps(value)) if self._copies else value)
+                with limited_attempts(value) if self._is_recursive else nullcontext():
+                    validate(json.loads(json.dumps(value)) if self._copies else value)
+            except TooManyAttempts:
+                return [Fault.at(*TOO_DEEP, *at)]
             except ValidationError as error:
                 return list(islice(faults_of(error, value, at, first), MAX_FAULTS))
         except Exception:  # noqa: BLE001, RUF100 -- a custom validator may raise anything

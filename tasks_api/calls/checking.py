@@ -37,6 +37,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
 
     """
     require_object(body)
+    body = _without_nulls(body)
     if faults := _faults_of_form(body) + faults_of_members(body, caller):
         raise InvalidRequest(faults=faults)
     task_type = registry.task_types.get(body["task"])
@@ -50,7 +51,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         args=args,
         kwargs=kwargs,
         owner=caller.number if owner is None else owner,
-        members={name: body[name] for name in call_members if body.get(name) is not None},
+        members={name: body[name] for name in call_members if name in body},
     )
 
 
@@ -67,6 +68,14 @@ def require_object(body: Any) -> None:
             "The body must be a JSON object.",
             faults=[Fault("object_type", "Should be an object.", pointer="")],
         )
+
+
+def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out optional members that are null, which is the same as absent."""
+    optional = (*MEMBERS[1:], *call_members)
+    return {
+        name: value for name, value in body.items() if value is not None or name not in optional
+    }
 
 
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":

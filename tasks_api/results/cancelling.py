@@ -27,7 +27,7 @@ def cancel(identifier: str, caller: Caller) -> StoredTask:
     """
     adapter, task = find(identifier, caller)
     if task.status == TaskResultStatus.READY:
-        ended = adapter.cancel(identifier)
+        ended = adapter.cancel(task.id)
         if ended is None:
             raise NotFound
         task = ended

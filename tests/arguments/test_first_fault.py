@@ -109,3 +109,33 @@ def test_a_fault_below_a_long_name_is_reported_at_the_value_around_it() -> None:
 
     assert fault.pointer == "/kwargs/value/a~1b"
     assert fault.detail == "Somewhere in this value: Should be a whole number."
+
+
+class Sum(BaseModel):
+    left: "Expression"
+
+
+class Product(BaseModel):
+    left: "Expression"
+
+
+type Expression = Sum | Product | int
+
+
+def nested(levels: int, innermost: Any) -> Any:
+    return {"left": nested(levels - 1, innermost)} if levels else innermost
+
+
+@pytest.mark.parametrize("innermost", [1, "x"])
+def test_members_of_a_union_that_all_fit_are_not_tried_without_end(innermost: Any) -> None:
+    Sum.model_rebuild()
+    Product.model_rebuild()
+    assert faults_of(Expression, nested(5, 1)) == ()
+    assert "integer_type" in {fault.code for fault in faults_of(Expression, nested(5, "x"))}
+
+    (fault,) = faults_of(Expression, nested(28, innermost))
+    assert (fault.code, fault.pointer) == ("too_deep", "/kwargs/value")
+
+
+def test_a_recursive_union_takes_long_values() -> None:
+    assert faults_of(Tree, [[number] for number in range(50_000)]) == ()

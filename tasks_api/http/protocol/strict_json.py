@@ -5,6 +5,7 @@ PostgreSQL's jsonb rejects NUL characters and lone surrogates, and parsers disag
 members, NaN and numbers that overflow. All of them are rejected here.
 """
 
+import codecs
 import json
 import math
 import re
@@ -26,6 +27,9 @@ from tasks_api.problems import (
 
 MAX_INTEGER_DIGITS = 4300
 """The default limit of `int()`, which takes quadratic time."""
+
+# RFC 8259, section 8.1. That of UTF-32 in little-endian order begins with that of UTF-16.
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE)
 
 _UNSTORABLE_TEXT = "Should contain no NUL character and no lone surrogate."
 
@@ -73,6 +77,10 @@ def read_nothing(request: HttpRequest) -> None:
 
 def parse(body: bytes, *, max_depth: int) -> Any:
     """Parse strict JSON; raises what `read_json` raises."""
+    if body.startswith(_BYTE_ORDER_MARKS):
+        raise MalformedJSON(
+            "The body begins with a byte order mark; it should be UTF-8 without one."
+        )
     try:
         text = body.decode()
     except UnicodeDecodeError as error:

@@ -124,6 +124,6 @@ class TaskViewSet(Resource, ViewSet):
 
         def check() -> Call:
             adapter, task = find(task_id, self.caller)
-            return call_again(task, self.caller, owner=owner_of_task(adapter, task_id))
+            return call_again(task, self.caller, owner=owner_of_task(adapter, task.id))
 
         return enqueue_and_answer(request, self.caller, None, check)
