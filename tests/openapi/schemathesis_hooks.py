@@ -12,29 +12,24 @@ LONGEST_QUERY = 8_000
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """
-    Take the format of integers away.
+    Take the format of integers away, and tell of null for arguments.
 
     `int64` is a hint for clients; the server takes larger ones too, which Schemathesis, for whom it
-    is a bound, calls wrong.
+    is a bound, calls wrong. Null for `args` and `kwargs` counts as absent; the document does not say
+    so, for the sake of generators.
     """
     _forget_int64(raw_schema)
+    for schema in raw_schema["components"]["schemas"].values():
+        properties = schema.get("properties", {})
+        for name in {"args", "kwargs"} & properties.keys() - set(schema.get("required", ())):
+            if "const" in properties.get("task", {}):
+                properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
 
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
     """Write whole numbers without a point: `1.0` is an integer to JSON Schema, and none to us."""
     return _with_whole_numbers(body)
-
-
-@schemathesis.hook
-def filter_body(context: Any, body: Any) -> bool:
-    """Leave out null for arguments, which counts as absent; the document does not tell of it."""
-    calls = body.get("tasks", [body]) if isinstance(body, dict) else []
-    return not any(
-        isinstance(call, dict) and call.get(name, "absent") is None
-        for call in (calls if isinstance(calls, list) else [])
-        for name in ("args", "kwargs")
-    )
 
 
 @schemathesis.hook
