@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser schema docs clients bench clean
+.PHONY: help setup run test lint browser services schema docs clients bench clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -43,6 +43,12 @@ browser: ## Install Debian's Chromium for the browser tests, where that is possi
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
 	fi || echo "There is no Chromium: the browser tests will be skipped."
+
+services: ## Install Debian's Redis for the tests that need it, where that is possible
+	@if command -v redis-server >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --no-install-recommends redis-server >/dev/null; \
+	fi || echo "There is no redis-server: the tests that need it will be skipped."
 
 schema: setup ## Write openapi.yaml
 	@SECRET_KEY=unused-for-a-document-without-secrets $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml

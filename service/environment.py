@@ -79,7 +79,8 @@ class Environment(DeclaredSettings):
         repr=False,
         description=(
             "the cache for rate limit counters, such as `rediscache://host:6379/1` with the package "
-            "`redis`; without it, the memory of each web process, which is enough for one process"
+            "`redis`; without it, they are in the database, at the cost of one statement for each "
+            "request of a client with a rate limit"
         ),
     )
     email_url: str = Field(
@@ -148,8 +149,9 @@ class Environment(DeclaredSettings):
         return super().expected(schema)
 
 
-# For classes and functions of a Django project; the service uses only keys.
-KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of"}
+# For classes and functions of a Django project, where the service uses only keys; and for the cache,
+# which has CACHE_URL.
+KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of", "rate_cache"}
 FIELDS_BY_KEY = {
     key: {"tasks": "tasks_api_tasks"}.get(key, key)
     for key in TasksApiSettings.model_fields

@@ -107,21 +107,16 @@ TASKS = {
 TASKS_API = environment.tasks_api
 PUBLIC_URL: str = TASKS_API["PUBLIC_URL"]
 
-# The cache for rate limits; they are exact only if all web processes share it.
+# The cache for rate limits, which are counted in the database without it.
 
-try:
-    CACHES = {"default": environ.Env.cache_url_config(environment.cache_url or "locmemcache://")}
-except (ValueError, environ.ImproperlyConfigured) as error:
-    raise ImproperlyConfigured(
-        "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
-    ) from error
-if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
-    # By default it keeps only a few hundred entries, and would lose counts of clients.
-    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 1_000_000}
-SILENCED_SYSTEM_CHECKS = []
-if environment.web_concurrency == 1:
-    # One process can count in its own memory.
-    SILENCED_SYSTEM_CHECKS += ["tasks_api.W004"]
+if environment.cache_url:
+    try:
+        CACHES = {"default": environ.Env.cache_url_config(environment.cache_url)}
+    except (ValueError, environ.ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(
+            "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
+        ) from error
+    TASKS_API["RATE_CACHE"] = "default"
 
 # The admin's sessions; cookies only over TLS if the public URL has https.
 
@@ -130,7 +125,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
 if IS_BEHIND_TLS:
     # The proxy redirects from HTTP and says for how long its host has TLS (HSTS): the service answers
     # health checks without TLS, and shares the host with what else the proxy serves.
-    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008"]
+    SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 CSRF_TRUSTED_ORIGINS = (
     ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
 )

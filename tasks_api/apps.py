@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db.models.signals import post_migrate
 
 
@@ -14,6 +15,10 @@ class TasksApiConfig(AppConfig):
         from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
+        from tasks_api.http.protocol.malformed_headers import (  # noqa: PLC0415
+            set_malformed_headers_aside,
+        )
+        from tasks_api.results.cancelling import log_cancellations_as_such  # noqa: PLC0415
         from tasks_api.worker.parent.chores import register_chore  # noqa: PLC0415
         from tasks_api.worker.parent.pruning import PRUNE  # noqa: PLC0415
 
@@ -21,5 +26,7 @@ class TasksApiConfig(AppConfig):
         tasks_api_settings()
         registry.discover()
         register_chore(PRUNE)
+        log_cancellations_as_such()
+        request_started.connect(set_malformed_headers_aside)
         # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)

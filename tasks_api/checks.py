@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import DEFAULT_CACHE_ALIAS, caches
+from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -139,22 +139,26 @@ def check_rates(databases: Collection[str] | None = None, **_: Any) -> list[Chec
 
 
 def messages_on_rates() -> list[CheckMessage]:
-    """Return why Django's default cache cannot count the requests of clients exactly."""
-    cache = caches[DEFAULT_CACHE_ALIAS]
-    hint = "Set CACHES['default'] to Redis or Memcached, which all web processes share."
-    if isinstance(cache, LocMemCache):
+    """Return why the requests of clients cannot be counted exactly in the cache that is named."""
+    alias = tasks_api_settings().rate_cache
+    hint = "Name a cache in Redis or Memcached, or none, to count in the database."
+    if not alias:
+        return []
+    try:
+        cache = caches[alias]
+    except InvalidCacheBackendError as error:
         return [
-            Warning(
-                "Rate limits are counted separately in the memory of each web process: with several "
-                "processes, a client can exceed its limit several times.",
-                hint=f"{hint} If there is only one web process, silence this check.",
-                id="tasks_api.W004",
+            Error(
+                f"The cache of TASKS_API['RATE_CACHE'] cannot be used: {error}",
+                hint=hint,
+                id="tasks_api.E010",
             )
         ]
-    if isinstance(cache, DatabaseCache | FileBasedCache | DummyCache):
+    if isinstance(cache, LocMemCache | DatabaseCache | FileBasedCache | DummyCache):
         return [
             Warning(
-                "Rate limits are not exact: this cache does not increment atomically.",
+                "Rate limits are not exact: the cache of TASKS_API['RATE_CACHE'] does not increment "
+                "atomically, or not for all web processes.",
                 hint=hint,
                 id="tasks_api.W005",
             )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic_core import CoreSchema
 
 from tasks_api.arguments.value_check import ValueCheck
 from tasks_api.arguments.value_faults import MISSING, MULTIPLE_VALUES, TOO_LONG, UNKNOWN_MEMBER
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import MAX_FAULTS, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +58,29 @@ class Binder:
         yield from self.keyword_only
 
     def faults(self, args: list[Any], kwargs: dict[str, Any]) -> list[Fault]:
-        """Return why the function cannot be called like this."""
-        faults: list[Fault] = []
+        """Return why the function cannot be called like this, `MAX_FAULTS` reasons at most."""
+        return list(islice(self._faults(args, kwargs), MAX_FAULTS))
+
+    def _faults(self, args: list[Any], kwargs: dict[str, Any]) -> Iterator[Fault]:
         for position, argument in enumerate(self.positional[: len(args)]):
-            faults += argument.value.faults(args[position], "args", position)
+            yield from argument.value.faults(args[position], "args", position)
         if len(args) > len(self.positional):
-            faults += self._faults_of_rest(args)
+            yield from self._faults_of_rest(args)
         others: dict[str, Any] = {}
         for name, value in kwargs.items():
             named = self.by_keyword.get(name)
             if named is None:
                 if self.others is None or name in self.refused_keywords:
-                    faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
+                    yield _fault(UNKNOWN_MEMBER, "kwargs", name)
                 else:
                     others[name] = value
             elif named.position is not None and named.position < len(args):
-                faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
+                yield _fault(MULTIPLE_VALUES, "kwargs", name)
             else:
-                faults += named.value.faults(value, "kwargs", name)
+                yield from named.value.faults(value, "kwargs", name)
         if others and self.others is not None:
-            faults += self.others.values.faults(others, "kwargs")
-        faults += self._missing(len(args), kwargs)
-        return faults[:MAX_FAULTS]
+            yield from self.others.values.faults(others, "kwargs")
+        yield from self._missing(len(args), kwargs)
 
     def _faults_of_rest(self, args: list[Any]) -> list[Fault]:
         first = len(self.positional)
@@ -99,4 +101,4 @@ class Binder:
 
 
 def _fault(code_and_detail: tuple[str, str], *at: str | int) -> Fault:
-    return Fault(*code_and_detail, pointer=json_pointer(*at))
+    return Fault.at(*code_and_detail, *at)

@@ -1,10 +1,11 @@
 """Pydantic's schemas of type hints: how to get one, its parts, and which have no JSON form."""
 
 import enum
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import CoreSchema
 
 type Node = dict[str, Any]
 """One of pydantic's schemas, as `pydantic_core.core_schema` describes them."""
@@ -67,6 +68,38 @@ def _outermost(part: Any) -> Iterator[Node]:
         case list() | tuple():
             for each in part:
                 yield from _outermost(each)
+
+
+def contains(node: Node, kind: str) -> bool:
+    """Return whether a schema is of this type, or one within it is."""
+    return node["type"] == kind or any(contains(child, kind) for child in children_of(node))
+
+
+def rebuilt(part: Any, change: Callable[[Node], Node]) -> Any:
+    """Return a copy of a schema in which all schemas, the inner ones first, are changed."""
+    match part:
+        case {"type": str()}:
+            return change(
+                {
+                    key: value if key in NOT_SCHEMAS else rebuilt(value, change)
+                    for key, value in part.items()
+                }
+            )
+        case dict():
+            return {name: rebuilt(each, change) for name, each in part.items()}
+        case list():
+            return [rebuilt(each, change) for each in part]
+        case tuple():
+            return tuple(rebuilt(each, change) for each in part)
+        case _:
+            return part
+
+
+def around(node: Node, wrap: Callable[[CoreSchema], CoreSchema]) -> Node:
+    """Put a schema around another one, in whose place it is referred to."""
+    inner = {key: value for key, value in node.items() if key != "ref"}
+    outer = wrap(cast(CoreSchema, inner))
+    return {**outer, **({"ref": node["ref"]} if "ref" in node else {})}
 
 
 def runs_code(node: Node) -> bool:

@@ -10,12 +10,13 @@ UUIDs and decimals must be strings in the format that their JSON Schema names.
 import enum
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema, to_json
 from pydantic_core.core_schema import ErrorType
 
-from tasks_api.arguments.core_schemas import JSON_SCALARS, NOT_SCHEMAS, Node
+from tasks_api.arguments.core_schemas import JSON_SCALARS, NOT_SCHEMAS, Node, around
 
 UNION_LABEL = "\0"
 """Marks a member of a union in an error's location: no key from a client contains NUL."""
@@ -84,9 +85,7 @@ def _stricter(node: Node, in_name: bool) -> Node:
     elif kind == "json-or-python":
         node["python_schema"] = node["json_schema"]
     elif refuse := _refusal(kind, node):
-        inner = {key: value for key, value in node.items() if key != "ref"}
-        outer = core_schema.no_info_before_validator_function(refuse, cast(CoreSchema, inner))
-        return {**outer, **({"ref": node["ref"]} if "ref" in node else {})}
+        return around(node, partial(core_schema.no_info_before_validator_function, refuse))
     return node
 
 

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic_core import ValidationError
 
 from tasks_api.arguments.strict_schema import UNION_LABEL
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault
+
+_MAX_ENTRIES = 2000
+"""How many errors are looked at: members of unions may report the same fault any number of times."""
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -15,6 +19,7 @@ MISSING = ("missing", "Should be present.")
 UNKNOWN_MEMBER = ("unknown_member", "Should not be present.")
 MULTIPLE_VALUES = ("multiple_values", "Should be passed by position or by keyword, not both.")
 TOO_LONG = ("too_long", "Should have {max_length} or fewer entries.")
+TOO_DEEP = ("too_deep", "Should nest less deeply.")
 VALUE_ERROR = ("value_error", "Should pass the validation of its type.")
 _TOO_LARGE = ("number_too_large", "Should be within the range of a double.")
 
@@ -38,7 +43,7 @@ _ERRORS: dict[tuple[str, str], str] = {
     ("null_type", "Should be null."): "none_required",
     ("too_short", "Should have {min_length} or more entries."): "too_short",
     TOO_LONG: "too_long unexpected_positional_argument",
-    ("too_deep", "Should nest less deeply."): "recursion_loop recursion_depth_exceeded",
+    TOO_DEEP: "recursion_loop recursion_depth_exceeded",
     ("string_too_short", "Should have {min_length} or more characters."): "string_too_short",
     ("string_too_short", "Should have {min_length} or more bytes."): "bytes_too_short",
     ("string_too_long", "Should have {max_length} or fewer characters."):
@@ -108,7 +113,7 @@ def faults_of(
 ) -> Iterator[Fault]:
     """Yield the faults of the value at the path `at`, or of the array there from index `first` on."""
     seen = set()
-    for entry in _entries(error):
+    for entry in islice(_entries(error), _MAX_ENTRIES):
         kind, loc, context = entry["type"], entry["loc"], entry.get("ctx", {})
         code, detail = code_and_detail(kind, context)
         members, found = _located(loc, value, is_absent=(code, detail) == MISSING)
@@ -124,7 +129,7 @@ def faults_of(
             detail = detail.replace("Should", "The member's name should", 1)
         if first and members and isinstance(members[0], int):
             members[0] += first
-        fault = Fault(code, detail, pointer=json_pointer(*at, *members))
+        fault = Fault.at(code, detail, *at, *members)
         # Several members of a union may report the same fault.
         if fault not in seen:
             seen.add(fault)

@@ -11,7 +11,7 @@ from tasks_api.backends import Call, adapter_for
 from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault, unknown_members
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
 from tasks_api.timestamps import as_stored, parse_timestamp
 
@@ -37,6 +37,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
 
     """
     require_object(body)
+    body = _without_nulls(body)
     if faults := _faults_of_form(body) + faults_of_members(body, caller):
         raise InvalidRequest(faults=faults)
     task_type = registry.task_types.get(body["task"])
@@ -50,7 +51,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         args=args,
         kwargs=kwargs,
         owner=caller.number if owner is None else owner,
-        members={name: body[name] for name in call_members if body.get(name) is not None},
+        members={name: body[name] for name in call_members if name in body},
     )
 
 
@@ -67,6 +68,14 @@ def require_object(body: Any) -> None:
             "The body must be a JSON object.",
             faults=[Fault("object_type", "Should be an object.", pointer="")],
         )
+
+
+def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out optional members that are null, which is the same as absent."""
+    optional = (*MEMBERS[1:], *call_members)
+    return {
+        name: value for name, value in body.items() if value is not None or name not in optional
+    }
 
 
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
@@ -98,16 +107,7 @@ def refused_by_backend() -> NotSupportedByBackend:
 
 
 def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
-    known = (*MEMBERS, *call_members)
-    faults = [
-        Fault(
-            "unknown_member",
-            f"Unknown member; allowed: {', '.join(known)}.",
-            pointer=json_pointer(name),
-        )
-        for name in body
-        if name not in known
-    ]
+    faults = unknown_members(body, (*MEMBERS, *call_members))
     if "task" not in body:
         faults.append(Fault("missing", "Should name a task type.", pointer="/task"))
     for name, kind, code, detail in _TYPES:

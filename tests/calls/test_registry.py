@@ -42,6 +42,24 @@ def names_of(app: str, *patterns: str) -> list[str]:
         return list(own.task_types)
 
 
+def test_a_queue_that_is_not_listed_is_refused_with_the_setting_that_lists_it(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(
+        "ovens",
+        """
+from django.tasks import task
+
+@task(queue_name="ovens")
+def bake(): "Bake."
+""",
+    )
+    with pytest.raises(ImproperlyConfigured) as raised:
+        names_of(app, "*")
+    assert "Queue 'ovens' is not valid for backend. Add it to QUEUES" in str(raised.value)
+    assert "TASKS_QUEUES" in str(raised.value)
+
+
 def test_the_tasks_of_an_installed_app_are_served_by_pattern(make_app: MakeApp) -> None:
     app = make_app(
         "bakery",

@@ -12,12 +12,18 @@ LONGEST_QUERY = 8_000
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """
-    Take the format of integers away.
+    Take the format of integers away, and tell of null for arguments.
 
     `int64` is a hint for clients; the server takes larger ones too, which Schemathesis, for whom it
-    is a bound, calls wrong.
+    is a bound, calls wrong. Null for `args` and `kwargs` counts as absent; the document does not say
+    so, for the sake of generators.
     """
     _forget_int64(raw_schema)
+    for schema in raw_schema["components"]["schemas"].values():
+        properties = schema.get("properties", {})
+        for name in {"args", "kwargs"} & properties.keys() - set(schema.get("required", ())):
+            if "const" in properties.get("task", {}):
+                properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
 
 
 @schemathesis.hook

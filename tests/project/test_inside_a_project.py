@@ -148,6 +148,14 @@ def test_problems_are_in_english_whoever_asks(project: LiveProject) -> None:
     assert problem["errors"][0]["detail"] == "Should be a string."
 
 
+def test_a_content_type_that_django_cannot_parse_is_a_problem(project: LiveProject) -> None:
+    malformed = {"Content-Type": "a; b*=bogus''x"}
+    for path in ("/api/", "/api/livez", "/api/tasks/"):
+        response = project.get(path, headers=malformed)
+        assert_problem(response, 400, "invalid_request", prefix="/api")
+    assert project.post("/api/tasks/", content=b"{}", headers=malformed).status_code == 400
+
+
 # Beside the project's own settings of DRF.
 
 
