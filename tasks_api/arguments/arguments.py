@@ -64,18 +64,23 @@ class Arguments:
             _binder=binder,
         )
 
-    def check(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check(
+        self, args: list[Any], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
         """
-        Check that the function accepts a call; neither values are converted nor defaults added.
+        Check that the function accepts a call, and return the arguments to store.
 
-        Pointers are relative to the body of the request: `/args/0`, `/kwargs/items/3/name`.
+        They are those that were sent, without defaults. Only an integer that was written as `1.0` or
+        `1e2` is stored as an integer. Pointers are relative to the body of the request: `/args/0`, `/kwargs/items/3/name`.
 
         Raises:
-            InvalidArguments: 400, with the faults of the call, `MAX_FAULTS` at most.
+            InvalidArguments: 400, with the faults of the call.
 
         """
-        if faults := self._binder.faults(args, kwargs):
-            raise InvalidArguments(faults=faults)
+        bound = self._binder.bind(args, kwargs, ValueCheck.check)
+        if bound.faults:
+            raise InvalidArguments(faults=bound.faults)
+        return bound.args, bound.kwargs
 
 
 def _binder(signature: Signature, warnings: list[str], *, takes_context: bool) -> Binder:
@@ -173,5 +178,5 @@ def _example(binder: Binder) -> dict[str, Any] | None:
     except Exception:  # noqa: BLE001, RUF100 -- NoExample, or whatever a class put in its JSON Schema
         return None
     # A validator of a model may require more than its JSON Schema says.
-    fits = not binder.faults(example.get("args", []), example.get("kwargs", {}))
-    return example if fits else None
+    args, kwargs = example.get("args", []), example.get("kwargs", {})
+    return None if binder.bind(args, kwargs, ValueCheck.check).faults else example

@@ -1,6 +1,6 @@
 """Binds a client's call to the parameters of a function, as Python does, and reports all faults."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,10 @@ from pydantic_core import CoreSchema
 
 from tasks_api.arguments.value_check import ValueCheck
 from tasks_api.arguments.value_faults import MISSING, MULTIPLE_VALUES, TOO_LONG, UNKNOWN_MEMBER
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import Fault, json_pointer
+
+type Look = Callable[..., tuple[Any, list[Fault]]]
+"""A method of `ValueCheck`: it returns what becomes of a value, and the value's faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,21 @@ class Further:
     is_unpacked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The arguments of a call after a look at each of them, and why the call does not fit."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    faults: list[Fault]
+
+    def seen(self, value_and_faults: tuple[Any, list[Fault]]) -> Any:
+        """Add the faults of one value, and return the value."""
+        value, faults = value_and_faults
+        self.faults.extend(faults)
+        return value
+
+
 @dataclass(frozen=True)
 class Binder:
     """The parameters of a function, ready to check calls against."""
@@ -56,36 +74,38 @@ class Binder:
         yield from self.positional
         yield from self.keyword_only
 
-    def faults(self, args: list[Any], kwargs: dict[str, Any]) -> list[Fault]:
-        """Return why the function cannot be called like this."""
-        faults: list[Fault] = []
+    def bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> "Bound":
+        """Look at each argument of a call, and find out why the function cannot be called like this."""
+        bound = Bound(list(args), dict(kwargs), [])
         for position, argument in enumerate(self.positional[: len(args)]):
-            faults += argument.value.faults(args[position], "args", position)
+            bound.args[position] = bound.seen(look(argument.value, args[position], "args", position))
         if len(args) > len(self.positional):
-            faults += self._faults_of_rest(args)
+            self._bind_rest(bound, look)
         others: dict[str, Any] = {}
         for name, value in kwargs.items():
             named = self.by_keyword.get(name)
             if named is None:
                 if self.others is None or name in self.refused_keywords:
-                    faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
+                    bound.faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
                 else:
                     others[name] = value
             elif named.position is not None and named.position < len(args):
-                faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
+                bound.faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
             else:
-                faults += named.value.faults(value, "kwargs", name)
+                bound.kwargs[name] = bound.seen(look(named.value, value, "kwargs", name))
         if others and self.others is not None:
-            faults += self.others.values.faults(others, "kwargs")
-        faults += self._missing(len(args), kwargs)
-        return faults[:MAX_FAULTS]
+            bound.kwargs.update(bound.seen(look(self.others.values, others, "kwargs")))
+        bound.faults.extend(self._missing(len(args), kwargs))
+        return bound
 
-    def _faults_of_rest(self, args: list[Any]) -> list[Fault]:
+    def _bind_rest(self, bound: "Bound", look: Look) -> None:
         first = len(self.positional)
         if self.rest is not None:
-            return self.rest.values.faults(args[first:], "args", first=first)
-        code, detail = TOO_LONG
-        return [_fault((code, detail.format(max_length=first)), "args")]
+            rest = look(self.rest.values, bound.args[first:], "args", first=first)
+            bound.args[first:] = bound.seen(rest)
+        else:
+            code, detail = TOO_LONG
+            bound.faults.append(_fault((code, detail.format(max_length=first)), "args"))
 
     def _missing(self, given: int, kwargs: dict[str, Any]) -> Iterator[Fault]:
         for argument in self:

@@ -1,10 +1,11 @@
 """Pydantic's schemas of type hints: how to get one, its parts, and which have no JSON form."""
 
 import enum
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import CoreSchema
 
 type Node = dict[str, Any]
 """One of pydantic's schemas, as `pydantic_core.core_schema` describes them."""
@@ -67,6 +68,36 @@ def _outermost(part: Any) -> Iterator[Node]:
         case list() | tuple():
             for each in part:
                 yield from _outermost(each)
+
+
+def rebuilt(part: Any, change: Callable[[Node, bool], Node], *, in_name: bool = False) -> Any:
+    """
+    Return a copy of a schema of pydantic's in which each schema is changed, the innermost first.
+
+    `change` is told whether a schema is for the names of an object's members.
+    """
+    match part:
+        case {"type": str()}:
+            inner = {
+                key: value
+                if key in NOT_SCHEMAS
+                else rebuilt(value, change, in_name=in_name or key == "keys_schema")
+                for key, value in part.items()
+            }
+            return change(inner, in_name)
+        case dict():
+            return {name: rebuilt(each, change, in_name=in_name) for name, each in part.items()}
+        case list() | tuple():
+            return type(part)(rebuilt(each, change, in_name=in_name) for each in part)
+        case _:
+            return part
+
+
+def wrapped(node: Node, wrap: Callable[[CoreSchema], CoreSchema]) -> Node:
+    """Return a schema around this one that other schemas refer to in its place."""
+    inner = {key: value for key, value in node.items() if key != "ref"}
+    outer = wrap(cast(CoreSchema, inner))
+    return {**outer, **({"ref": node["ref"]} if "ref" in node else {})}
 
 
 def runs_code(node: Node) -> bool:

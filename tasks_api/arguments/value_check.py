@@ -1,12 +1,13 @@
 """The check of one JSON value against its hint."""
 
-import json
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 
 from tasks_api.arguments.value_faults import VALUE_ERROR, faults_of
+from tasks_api.arguments.whole_numbers import has_whole_float, with_integers, with_whole_floats
 from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
 
 
@@ -18,24 +19,56 @@ class ValueCheck:
     and what is stored is what was sent.
     """
 
-    __slots__ = ("_copies", "_validate")
+    __slots__ = ("_copies", "_schema", "_validate", "_validate_whole_floats")
 
     def __init__(self, schema: CoreSchema, *, copies: bool) -> None:
-        # Without the prebuilt validators of classes: those are not strict.
-        self._validate = SchemaValidator(schema, _use_prebuilt=False).validate_python
+        self._validate = _validator(schema).validate_python
+        # Built where it is needed: most clients never send `1.0` for an integer.
+        self._validate_whole_floats: Any = None
+        self._schema = schema
         self._copies = copies
 
-    def faults(self, value: Any, *at: str | int, first: int = 0) -> list[Fault]:
+    def check(self, value: Any, *at: str | int, first: int = 0) -> tuple[Any, list[Fault]]:
         """
-        Return the faults of the value at this path in the body, `MAX_FAULTS` at most.
+        Return the value to store and its faults at this path in the body, `MAX_FAULTS` at most.
 
+        The value to store is the one that was sent, with integers that were written as `1.0` as such.
         The value may be the part of an array there from index `first` on.
         """
+        faults = self._faults(value, at, first)
+        if not faults or not has_whole_float(value):
+            return value, faults
+        stored = with_integers(value, self._whole_floats(value))
+        return stored, self._faults(stored, at, first)
+
+    def _faults(self, value: Any, at: tuple[str | int, ...], first: int) -> list[Fault]:
         try:
             try:
-                self._validate(json.loads(json.dumps(value)) if self._copies else value)
+                self._validate(_copy(value) if self._copies else value)
             except ValidationError as error:
                 return list(islice(faults_of(error, value, at, first), MAX_FAULTS))
         except Exception:  # noqa: BLE001, RUF100 -- a custom validator may raise anything
             return [Fault(*VALUE_ERROR, pointer=json_pointer(*at))]
         return []
+
+    def _whole_floats(self, value: Any) -> list[float]:
+        """Return the floats in a value for which the hint asks for integers."""
+        if self._validate_whole_floats is None:
+            schema = with_whole_floats(self._schema)
+            self._validate_whole_floats = _validator(schema).validate_python
+        found: list[float] = []
+        with suppress(Exception):
+            self._validate_whole_floats(_copy(value) if self._copies else value, context=found)
+        return found
+
+
+def _validator(schema: CoreSchema) -> SchemaValidator:
+    # Without the prebuilt validators of classes: those are not strict.
+    return SchemaValidator(schema, _use_prebuilt=False)
+
+
+def _copy(value: Any) -> Any:
+    """Copy arrays and objects; the numbers within stay the same objects."""
+    if isinstance(value, dict):
+        return {name: _copy(each) for name, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value

@@ -16,6 +16,7 @@ UNKNOWN_MEMBER = ("unknown_member", "Should not be present.")
 MULTIPLE_VALUES = ("multiple_values", "Should be passed by position or by keyword, not both.")
 TOO_LONG = ("too_long", "Should have {max_length} or fewer entries.")
 VALUE_ERROR = ("value_error", "Should pass the validation of its type.")
+_NO_EXPONENT = "Should be written without a fraction and an exponent, because it is beyond 2^53."
 _TOO_LARGE = ("number_too_large", "Should be within the range of a double.")
 
 # For each code and text, the types of pydantic's errors; their context fills the braces.
@@ -114,6 +115,8 @@ def faults_of(
         members, found = _located(loc, value, is_absent=(code, detail) == MISSING)
         if kind == "float_type" and type(found) is int:
             code, detail = _TOO_LARGE
+        if kind == "int_type" and type(found) is float and found.is_integer():
+            detail = _NO_EXPONENT
         if kind in {"union_tag_not_found", "union_tag_invalid"}:
             members += (discriminator := _discriminator(context))
             if discriminator and kind == "union_tag_not_found":

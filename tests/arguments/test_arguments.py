@@ -375,15 +375,22 @@ BAD_VALUES = [
     (corpus.a_bool, "true", [("", "boolean_type")]),
     (corpus.an_int, "12", [("", "integer_type")]),
     (corpus.an_int, True, [("", "integer_type")]),
-    (corpus.an_int, 1.0, [("", "integer_type")]),
     (corpus.an_int, None, [("", "integer_type")]),
+    (corpus.an_int, 1.5, [("", "integer_type")]),
+    (corpus.an_int, 1e300, [("", "integer_type")]),
+    (corpus.an_int, 2.0**53 + 2, [("", "integer_type")]),
+    (corpus.literal_one, 2.0, [("", "enum")]),
+    (corpus.literal_true, 1.0, [("", "enum")]),
+    (corpus.an_int_enum, 3.0, [("", "enum")]),
+    (corpus.at_least_one, 0.0, [("", "out_of_range")]),
+    # What can be an integer is one; what else is wrong is told alone.
+    (corpus.a_list, [1.0, "2", 3.5], [("/1", "integer_type"), ("/2", "integer_type")]),
     (corpus.a_float, "1.5", [("", "number_type")]),
     (corpus.a_float, True, [("", "number_type")]),
     (corpus.a_float, 10**400, [("", "number_too_large")]),
     (corpus.a_str, 1, [("", "string_type")]),
     (corpus.a_none, 0, [("", "null_type")]),
     (corpus.literal_one, True, [("", "enum")]),
-    (corpus.literal_one, 1.0, [("", "enum")]),
     (corpus.literal_one, "1", [("", "enum")]),
     (corpus.literal_one, [1], [("", "enum")]),
     (corpus.literal_true, 1, [("", "enum")]),
@@ -416,10 +423,13 @@ BAD_VALUES = [
     (corpus.a_dict, {"a": "1"}, [("/a", "integer_type")]),
     (corpus.a_dict, {"a/b~": True}, [("/a~1b~0", "integer_type")]),
     (corpus.a_dict_by_number, {"x": "y"}, [("/x", "integer_type")]),
+    # Two names of one number would leave the function with one member of the two.
+    (corpus.a_dict_by_number, {"1.0": "y"}, [("/1.0", "integer_type")]),
+    (corpus.a_dict_by_number, {"+1": "y"}, [("/+1", "integer_type")]),
+    (corpus.a_dict_by_number, {"01": "y"}, [("/01", "integer_type")]),
     (corpus.a_mapping, {"a": ["x"]}, [("/a/0", "integer_type")]),
     (corpus.an_enum, "RED", [("", "enum")]),
     (corpus.an_int_enum, True, [("", "enum")]),
-    (corpus.an_int_enum, 1.0, [("", "enum")]),
     (corpus.an_int_enum, "1", [("", "enum")]),
     (corpus.a_str_enum, "SMALL", [("", "enum")]),
     (corpus.a_literal_of_an_enum, "RED", [("", "enum")]),
@@ -566,6 +576,56 @@ def test_a_value_that_disagrees_with_its_hint_is_refused(task, value, expected):
     assert faults_of_value(task, value) == expected
 
 
+@pytest.mark.parametrize(
+    ("task", "sent", "stored"),
+    [
+        (corpus.an_int, "1.0", "1"),
+        (corpus.an_int, "1e2", "100"),
+        (corpus.an_int, "-0.0", "0"),
+        (corpus.an_int, "9007199254740992.0", "9007199254740992"),
+        (corpus.an_optional, "1.0", "1"),
+        (corpus.an_old_union, "1.0", "1"),
+        (corpus.literal_one, "1.0", "1"),
+        (corpus.literals, "1.0", "1"),
+        (corpus.an_int_enum, "2.0", "2"),
+        (corpus.a_list, "[1.0, 2, 3e0]", "[1, 2, 3]"),
+        (corpus.a_set, "[1.0, 2]", "[1, 2]"),
+        (corpus.a_dict, '{"a": 1.0}', '{"a": 1}'),
+        (corpus.a_union, "1.0", "1"),
+        (corpus.a_model, '{"items": [{"name": "x", "quantity": 2.0}]}', None),
+        (corpus.a_recursive_alias, "[1.0, [2.0]]", "[1, [2]]"),
+        (corpus.a_recursive_model, '{"value": 1.0, "next": {"value": 2.0, "next": null}}', None),
+        (corpus.a_tagged_union, '{"kind": "cat", "lives": 9.0}', '{"kind": "cat", "lives": 9}'),
+        (corpus.a_union_by_number, '{"version": 1.0, "lives": 9.0}', '{"version": 1, "lives": 9}'),
+        (corpus.at_least_one, "1.0", "1"),
+        (corpus.an_even_number, "2.0", "2"),
+        # These are what their hints say already.
+        (corpus.a_float, "1.0", "1.0"),
+        (corpus.an_int_or_a_float, "1.0", "1.0"),
+        (corpus.anything, "[1.0, 1e2]", "[1.0, 100.0]"),
+        (corpus.a_dataclass, '{"x": 1.0}', '{"x": 1.0}'),
+        (corpus.an_enum_of_floats, "1", "1"),
+        (corpus.an_enum_of_floats, "1.0", "1.0"),
+    ],
+)
+def test_a_whole_number_is_stored_as_one_however_it_is_written(task, sent, stored):
+    value = json.loads(sent)
+    args, kwargs = arguments_of(task).check([], {"value": value})
+
+    assert json.dumps(kwargs["value"]) == (stored or sent.replace(".0", ""))
+    assert json.dumps(value) == json.dumps(json.loads(sent))
+
+
+def test_whole_numbers_are_stored_as_such_wherever_an_argument_is():
+    stored = arguments_of(corpus.named_then_any_positional).check([1.0, 2.0, 3.0, 4.0], {})
+    assert json.dumps(stored) == "[[1, 2, 3, 4], {}]"
+    stored = arguments_of(corpus.positional_only_and_any_keyword).check(["a"], {"b": 2.0})
+    assert json.dumps(stored) == '[["a"], {"b": 2}]'
+    # A number that is a float where another becomes an integer stays one.
+    stored = arguments_of(corpus.an_int_and_a_float).check([], {"count": 2.0, "share": 1.0})
+    assert json.dumps(stored[1]) == '{"count": 2, "share": 1.0}'
+
+
 def test_what_somebodys_own_parser_makes_of_a_value_is_taken():
     assert faults_of_value(corpus.a_date_of_somebodys_parser, 2026) == []
     assert faults_of_value(corpus.an_enum_of_somebodys_parser, "RED") == []
@@ -642,6 +702,11 @@ def test_no_more_than_a_hundred_faults_are_told():
     ("task", "value", "detail"),
     [
         (corpus.an_int, "1", "Should be a whole number."),
+        (
+            corpus.an_int,
+            1e300,
+            "Should be written without a fraction and an exponent, because it is beyond 2^53.",
+        ),
         (corpus.a_bool, 1, "Should be true or false."),
         (corpus.a_typed_dict, [], "Should be an object."),
         (corpus.a_set, {}, "Should be an array."),
