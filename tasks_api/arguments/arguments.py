@@ -64,9 +64,7 @@ class Arguments:
             _binder=binder,
         )
 
-    def check(
-        self, args: list[Any], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    def check(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """
         Check that the function accepts a call, and return the arguments to store.
 

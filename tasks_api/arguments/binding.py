@@ -78,7 +78,9 @@ class Binder:
         """Look at each argument of a call, and find out why the function cannot be called like this."""
         bound = Bound(list(args), dict(kwargs), [])
         for position, argument in enumerate(self.positional[: len(args)]):
-            bound.args[position] = bound.seen(look(argument.value, args[position], "args", position))
+            bound.args[position] = bound.seen(
+                look(argument.value, args[position], "args", position)
+            )
         if len(args) > len(self.positional):
             self._bind_rest(bound, look)
         others: dict[str, Any] = {}

@@ -64,6 +64,13 @@ class PreciseSchema(GenerateJsonSchema):
         del described["format"]
         return described
 
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> dict[str, Any]:
+        """Describe times without an offset as such: RFC 3339's `date-time` has one."""
+        described = super().datetime_schema(schema)
+        if schema.get("tz_constraint") == "naive":
+            described["format"] = "date-time-local"
+        return described
+
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> dict[str, Any]:
         return {"type": "string", "format": "decimal"}
 

@@ -4,7 +4,7 @@ Pydantic's schema of a type hint, made as strict as JSON.
 pydantic reads hints, but some of its defaults do not suit a value that is passed on unconverted.
 Numbers, strings and booleans are never converted. Unknown members are refused unless the class
 allows them. `1` and `true` differ in a `Literal` and an `Enum`. Dates, times, durations, UUIDs and
-decimals must be strings in the format that their JSON Schema names.
+decimals must be strings in the format that their JSON Schema names; a date with a time has an offset.
 """
 
 import enum
@@ -53,6 +53,9 @@ def _stricter(node: Node, in_name: bool) -> Node:
     # JSON has only arrays and objects, which pydantic's strict mode refuses for sets and the like,
     # and a member's name is always a string.
     node["strict"] = kind == "str" or (kind in {"int", "float", "bool"} and not in_name)
+    if kind == "datetime":
+        # The published format is RFC 3339's `date-time`, which has an offset.
+        node.setdefault("tz_constraint", "aware")
     if kind in {"model", "dataclass", "typed-dict"}:
         _close(node)
     elif kind == "union":
@@ -80,9 +83,7 @@ def _close(node: Node) -> None:
         node["extra_behavior"] = "forbid"
 
 
-def _before(
-    kind: str, node: Node, in_name: bool
-) -> Callable[[CoreSchema], CoreSchema] | None:
+def _before(kind: str, node: Node, in_name: bool) -> Callable[[CoreSchema], CoreSchema] | None:
     """Return what puts a check before pydantic's own, if one is needed."""
     if kind == "literal":
         node["expected"] = [_value(each) for each in node["expected"]]

@@ -651,6 +651,18 @@ def an_aware_datetime(value: pydantic.AwareDatetime): ...
 
 
 @task
+def a_naive_datetime(value: pydantic.NaiveDatetime): ...
+
+
+@task
+def a_list_of_datetimes(value: list[datetime]): ...
+
+
+@task
+def a_dict_by_datetime(value: dict[datetime, int]): ...
+
+
+@task
 def a_date(value: date): ...
 
 
