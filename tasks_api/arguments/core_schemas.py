@@ -1,6 +1,7 @@
 """Pydantic's schemas of type hints: how to get one, its parts, and which have no JSON form."""
 
 import enum
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -44,7 +45,10 @@ def core_schema_of(hint: Any) -> Node:
 
     """
     try:
-        schema = TypeAdapter(hint).core_schema
+        with warnings.catch_warnings():
+            # That pydantic does not enforce it is nothing to warn of: the value is JSON.
+            warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier")
+            schema = TypeAdapter(hint).core_schema
         # A class with unresolved names yields a placeholder that fails when it is read.
         return dict(schema)
     except Exception as error:

@@ -248,6 +248,41 @@ def test_each_fault_of_a_call_is_told_with_pointer_and_code(task, args, kwargs, 
     assert sorted(faults(task, *args, **kwargs)) == sorted(expected)
 
 
+ALL_REQUIRED = ["count", "required", "read_only", "also_read_only", "annotated"]
+
+
+def test_qualifiers_in_strings_hold_wherever_a_typed_dict_is():
+    members = dict.fromkeys(ALL_REQUIRED, 1)
+    unpacked, nested = (
+        corpus_of_strings.unpacked_with_inherited_qualifiers,
+        corpus_of_strings.nested_with_qualifiers,
+    )
+
+    assert faults(unpacked, **members) == []
+    assert faults(nested, value=[members]) == []
+    assert faults(unpacked, note="x", optional=2, **members) == []
+    assert faults(nested, value=[{"note": "x", "optional": 2, **members}]) == []
+    assert faults(unpacked) == [(f"/kwargs/{name}", "missing") for name in ALL_REQUIRED]
+    assert faults(nested, value=[{}]) == [
+        (f"/kwargs/value/0/{name}", "missing") for name in ALL_REQUIRED
+    ]
+    assert kwargs_schema(unpacked)["required"] == ALL_REQUIRED
+    assert faults(unpacked, **{**members, "annotated": 0, "read_only": "1"}) == [
+        ("/kwargs/read_only", "integer_type"),
+        ("/kwargs/annotated", "out_of_range"),
+    ]
+
+
+def test_the_members_of_a_generic_typed_dict_are_checked():
+    task = corpus_of_strings.unpacked_generic
+
+    assert faults(task, one=1, many=[2]) == []
+    assert faults(task, one="1", many=["2"]) == [
+        ("/kwargs/one", "integer_type"),
+        ("/kwargs/many/0", "integer_type"),
+    ]
+
+
 def test_a_required_keyword_called_self_cannot_be_served():
     with pytest.raises(UnservableSignature, match="`self`"):
         Arguments.of(corpus.with_required_keyword_self)
