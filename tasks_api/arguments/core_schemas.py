@@ -36,9 +36,9 @@ class NoJSONForm(Exception):
     """No JSON value corresponds to the hint."""
 
 
-def core_schema_of(hint: Any) -> Node:
+def adapter_of(hint: Any) -> TypeAdapter[Any]:
     """
-    Return pydantic's own schema of a hint.
+    Return pydantic's adapter of a hint.
 
     Raises:
         NoJSONForm: pydantic has no schema for it, or a name in the hint cannot be resolved.
@@ -48,11 +48,17 @@ def core_schema_of(hint: Any) -> Node:
         with warnings.catch_warnings():
             # That pydantic does not enforce it is nothing to warn of: the value is JSON.
             warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier")
-            schema = TypeAdapter(hint).core_schema
+            adapter: TypeAdapter[Any] = TypeAdapter(hint)
         # A class with unresolved names yields a placeholder that fails when it is read.
-        return dict(schema)
+        dict(adapter.core_schema)
     except Exception as error:
         raise NoJSONForm from error
+    return adapter
+
+
+def core_schema_of(hint: Any) -> Node:
+    """Return pydantic's own schema of a hint; raises what `adapter_of` raises."""
+    return dict(adapter_of(hint).core_schema)
 
 
 def children_of(node: Node) -> Iterator[Node]:

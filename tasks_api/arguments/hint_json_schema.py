@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import CoreSchema, core_schema
 
-from tasks_api.arguments.core_schemas import NoJSONForm, children_of, core_schema_of
+from tasks_api.arguments.core_schemas import Node, NoJSONForm, children_of
 
 _DEFINITIONS = "#/$defs/"
 _INT64 = range(-(2**63), 2**63)
@@ -102,19 +102,33 @@ class PublishedSchema(PreciseSchema):
         return _plain_array(super().named_tuple_schema(schema))
 
 
-def return_schema(hint: Any) -> dict[str, Any]:
+def return_schema(schema: Node) -> dict[str, Any]:
     """
     Describe the JSON of a function's return value as a backend stores it.
 
     Raises:
-        NoJSONForm: a backend cannot store a value of this hint.
+        NoJSONForm: a backend cannot store a value of this schema.
 
     """
-    schema = core_schema_of(hint)
     if not _is_returnable(schema):
         raise NoJSONForm
+    return _output(schema, "validation")
+
+
+def stored_schema(schema: Node) -> dict[str, Any]:
+    """
+    Describe the JSON that pydantic makes of a return value.
+
+    Raises:
+        NoJSONForm: it can make none.
+
+    """
+    return _output(schema, "serialization")
+
+
+def _output(schema: Node, mode: JsonSchemaMode) -> dict[str, Any]:
     try:
-        described = PublishedSchema().generate(schema)
+        described = PublishedSchema().generate(cast(CoreSchema, schema), mode)
     except Exception as error:
         raise NoJSONForm from error
     definitions = described.get("$defs", {})

@@ -4,11 +4,10 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from django.tasks import Task
 from typing_extensions import ReadOnly
 
 if sys.version_info >= (3, 14):
@@ -67,7 +66,7 @@ class Signature:
     """The parameters whose hints contain an undefined name; `return` is the return hint."""
 
     @classmethod
-    def of(cls, task: "Task[..., Any]") -> "Signature":
+    def of(cls, function: Callable[..., Any], *, takes_context: bool) -> "Signature":
         """
         Read the signature of a task's function.
 
@@ -76,22 +75,23 @@ class Signature:
                 keyword that Django cannot pass on.
 
         """
-        return _SignatureReader(task).read()
+        return _SignatureReader(function, takes_context).read()
 
 
 class _SignatureReader:
-    def __init__(self, task: "Task[..., Any]") -> None:
-        self.task = task
-        self.function = inspect.unwrap(task.func)
+    def __init__(self, function: Callable[..., Any], takes_context: bool) -> None:
+        self.decorated = function
+        self.function = inspect.unwrap(function)
+        self.takes_context = takes_context
         self.unresolved: list[str] = []
 
     def read(self) -> Signature:
         try:
-            signature = _signature(self.task.func)
+            signature = _signature(self.decorated)
         except (TypeError, ValueError, NameError) as error:
             raise UnservableSignature("The function's signature cannot be determined.") from error
         parameters = list(signature.parameters.values())
-        if self.task.takes_context:
+        if self.takes_context:
             parameters = parameters[1:]
         by_kind: dict[Any, list[inspect.Parameter]] = {}
         for parameter in parameters:

@@ -7,9 +7,9 @@ allows them. `1` and `true` differ in a `Literal` and an `Enum`. Dates, times, d
 decimals must be strings in the format that their JSON Schema names; a date with a time has an offset.
 """
 
-import enum
 import re
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from typing import Any, cast
 
@@ -86,8 +86,9 @@ def _close(node: Node) -> None:
 def _before(kind: str, node: Node, in_name: bool) -> Callable[[CoreSchema], CoreSchema] | None:
     """Return what puts a check before pydantic's own, if one is needed."""
     if kind == "literal":
-        node["expected"] = [_value(each) for each in node["expected"]]
-        return partial(_with_info, _refuse_lookalikes(node["expected"]))
+        members = node["expected"]
+        node["expected"] = [_value(each) for each in members]
+        return partial(_literal, _refuse_lookalikes(node["expected"]), members)
     if kind == "enum":
         return partial(_with_info, _refuse_lookalikes([_value(each) for each in node["members"]]))
     if kind in _FORMATS:
@@ -97,12 +98,25 @@ def _before(kind: str, node: Node, in_name: bool) -> Callable[[CoreSchema], Core
     return partial(_without_info, _refuse_object) if kind == "named-tuple" else None
 
 
+def _literal(
+    refuse: Callable[[Any, ValidationInfo], Any], members: list[Any], schema: CoreSchema
+) -> CoreSchema:
+    """Check values, and return the members of an enum in their place."""
+    checked = _with_info(refuse, schema)
+    by_value = {(type(each.value), each.value): each for each in members if isinstance(each, Enum)}
+    if not by_value:
+        return checked
+    return core_schema.no_info_after_validator_function(
+        lambda value: by_value.get((type(value), value), value), checked
+    )
+
+
 _with_info = core_schema.with_info_before_validator_function
 _without_info = core_schema.no_info_before_validator_function
 
 
 def _value(member: Any) -> Any:
-    return member.value if isinstance(member, enum.Enum) else member
+    return member.value if isinstance(member, Enum) else member
 
 
 def _refuse_lookalikes(values: list[Any]) -> Callable[[Any, ValidationInfo], Any]:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from pydantic_core import CoreSchema, SchemaValidator, ValidationError
+from pydantic_core import CoreSchema, SchemaSerializer, SchemaValidator, ValidationError
 
 from tasks_api.arguments.value_faults import VALUE_ERROR, faults_of
 from tasks_api.arguments.whole_numbers import has_whole_float, with_integers, with_whole_floats
@@ -35,21 +35,46 @@ class ValueCheck:
         The value to store is the one that was sent, with integers that were written as `1.0` as such.
         The value may be the part of an array there from index `first` on.
         """
-        faults = self._faults(value, at, first)
-        if not faults or not has_whole_float(value):
-            return value, faults
-        stored = with_integers(value, self._whole_floats(value))
-        return stored, self._faults(stored, at, first)
-
-    def _faults(self, value: Any, at: tuple[str | int, ...], first: int) -> list[Fault]:
         try:
-            try:
-                self._validate(_copy(value) if self._copies else value)
-            except ValidationError as error:
-                return list(islice(faults_of(error, value, at, first), MAX_FAULTS))
+            stored, _, faults = self._looked_at(value, at, first, tells=False)
         except Exception:  # noqa: BLE001, RUF100 -- a custom validator may raise anything
-            return [Fault(*VALUE_ERROR, pointer=json_pointer(*at))]
-        return []
+            return value, [Fault(*VALUE_ERROR, pointer=json_pointer(*at))]
+        return stored, faults
+
+    def convert(self, value: Any, *at: str | int, first: int = 0) -> tuple[Any, list[Fault]]:
+        """
+        Return what the hint makes of a value, and its faults, with the messages of custom validators.
+
+        Raises whatever else than a fault a custom validator raises.
+        """
+        _, converted, faults = self._looked_at(value, at, first, tells=True)
+        return converted, faults
+
+    def dump(self, value: Any, *at: str | int, first: int = 0) -> tuple[Any, list[Fault]]:
+        """Return the JSON of a value as its hint says, and the faults of that JSON."""
+        serializer = SchemaSerializer(self._schema)
+        dumped = serializer.to_python(value, mode="json", by_alias=True, warnings="none")
+        return self.check(dumped, *at, first=first)
+
+    def _looked_at(
+        self, value: Any, at: tuple[str | int, ...], first: int, *, tells: bool
+    ) -> tuple[Any, Any, list[Fault]]:
+        """Return the value to store, what the hint makes of it, and its faults."""
+        try:
+            return value, self._validated(value), []
+        except ValidationError as error:
+            if not has_whole_float(value):
+                faults = faults_of(error, value, at, first, tells_messages=tells)
+                return value, value, list(islice(faults, MAX_FAULTS))
+        stored = with_integers(value, self._whole_floats(value))
+        try:
+            return stored, self._validated(stored), []
+        except ValidationError as error:
+            faults = faults_of(error, stored, at, first, tells_messages=tells)
+            return stored, stored, list(islice(faults, MAX_FAULTS))
+
+    def _validated(self, value: Any) -> Any:
+        return self._validate(_copy(value) if self._copies else value)
 
     def _whole_floats(self, value: Any) -> list[float]:
         """Return the floats in a value for which the hint asks for integers."""
