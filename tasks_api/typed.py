@@ -8,10 +8,10 @@ Tasks whose arguments arrive as their hints say, and whose results are stored as
     enqueue(book, order, at=timezone.now())
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any, cast, overload
+from typing import Any, cast
 
 from django.tasks import Task, TaskContext, TaskResult
 
@@ -20,13 +20,7 @@ from tasks_api.arguments.conversion import Conversion
 __all__ = ["aenqueue", "enqueue", "typed"]
 
 
-@overload
-def typed[**P](
-    function: Callable[P, Coroutine[Any, Any, Any]],
-) -> Callable[P, Coroutine[Any, Any, Any]]: ...
-@overload
-def typed[**P](function: Callable[P, Any]) -> Callable[P, Any]: ...
-def typed(function: Callable[..., Any]) -> Callable[..., Any]:
+def typed[**P](function: Callable[P, Any]) -> Callable[P, Any]:
     """
     Convert the arguments of a task's function from JSON, and its return value to JSON, by the hints.
 
@@ -62,7 +56,7 @@ def typed(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def enqueue[**P, R](task: "Task[P, R]", *args: P.args, **kwargs: P.kwargs) -> "TaskResult[P, R]":
+def enqueue[**P, R](task: "Task[P, R]", /, *args: P.args, **kwargs: P.kwargs) -> "TaskResult[P, R]":
     """
     Enqueue a task that is `@typed` with values as its hints say, or with their JSON.
 
@@ -76,7 +70,7 @@ def enqueue[**P, R](task: "Task[P, R]", *args: P.args, **kwargs: P.kwargs) -> "T
 
 
 async def aenqueue[**P, R](
-    task: "Task[P, R]", *args: P.args, **kwargs: P.kwargs
+    task: "Task[P, R]", /, *args: P.args, **kwargs: P.kwargs
 ) -> "TaskResult[P, R]":
     """Do what `enqueue()` does, from asynchronous code."""
     json_args, json_kwargs = _json(task, list(args), kwargs)
