@@ -1,5 +1,6 @@
 """The guides work as printed: their code is taken out of them and run."""
 
+import json
 import re
 import shlex
 import sys
@@ -28,12 +29,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def files(page: str) -> dict[str, str]:
-    """Return the Python files of a page; the first line of each says which one it is."""
-    found = {}
+    """Return the Python files of a page; the first line of each block says which one it is part of."""
+    found: dict[str, str] = {}
     for block in blocks(page, "python"):
         name, _, code = block.removeprefix("# ").partition("\n")
         assert name.endswith(".py"), block
-        found[name] = code
+        found[name] = found.get(name, "") + code
     return found
 
 
@@ -48,7 +49,7 @@ def test_a_package_with_tasks_is_served_as_the_guide_says(
 ) -> None:
     for name, code in files("your-own-tasks.md").items():
         file = tmp_path / name
-        file.parent.mkdir()
+        file.parent.mkdir(exist_ok=True)
         file.write_text(code)
         (file.parent / "__init__.py").touch()
     run, curl = blocks("your-own-tasks.md", "console")
@@ -66,6 +67,25 @@ def test_a_package_with_tasks_is_served_as_the_guide_says(
     assert task["return_value"] == printed[1]
     call = {"task": "bakery.tasks.bake", "kwargs": {"loaves": "12"}}
     assert service.post("/tasks/", call).status_code == 400
+    assert_orders_are_typed(service)
+
+
+def assert_orders_are_typed(service: LiveService) -> None:
+    page = (DOCS / "your-own-tasks.md").read_text()
+    [sent] = re.findall(r"A client sends `({.*?})`", page)
+    receipt = {"order": {"bread": "rye", "loaves": 2}, "ready_at": "2026-11-22T09:20:00Z"}
+
+    task = service.run_task("bakery.tasks.take_order", **json.loads(sent))
+    assert task["return_value"] == receipt
+    call = f'{{"task": "bakery.tasks.take_order", "kwargs": {sent.replace("2}", "101}")}}}'
+    refused = service.post("/tasks/", content=call.encode()).json()
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/kwargs/order/loaves"]
+    order = "from bakery.counter import order_rye; print(order_rye().id)"
+    identifier = service.manage("shell", "--no-imports", "-c", order).stdout.strip()
+    # The task is the project's own.
+    service.key = service.create_client("operations", "--scope=read", "--scope=admin")
+    ordered = service.wait_for(f"/tasks/{identifier}/")
+    assert ordered["return_value"]["order"] == receipt["order"]
 
 
 class Bakery(LiveProject):
