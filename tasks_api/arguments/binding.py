@@ -48,12 +48,6 @@ class Bound:
     kwargs: dict[str, Any]
     faults: list[Fault]
 
-    def seen(self, value_and_faults: tuple[Any, list[Fault]]) -> Any:
-        """Add the faults of one value, and return the value."""
-        value, faults = value_and_faults
-        self.faults.extend(faults)
-        return value
-
 
 @dataclass(frozen=True)
 class Binder:
@@ -76,38 +70,45 @@ class Binder:
 
     def bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> "Bound":
         """Look at each argument of a call, and find out why the function cannot be called like this."""
-        bound = Bound(list(args), dict(kwargs), [])
+        bound_args, bound_kwargs = list(args), dict(kwargs)
+        faults: list[Fault] = []
         for position, argument in enumerate(self.positional[: len(args)]):
-            bound.args[position] = bound.seen(
-                look(argument.value, args[position], "args", position)
-            )
-        if len(args) > len(self.positional):
-            self._bind_rest(bound, look)
+            bound_args[position], found = look(argument.value, args[position], "args", position)
+            faults += found
+        if len(args) > (named_ones := len(self.positional)):
+            bound_args[named_ones:], found = self._rest(args[named_ones:], look)
+            faults += found
+        found = self._bind_keywords(bound_kwargs, len(args), look)
+        return Bound(bound_args, bound_kwargs, [*faults, *found, *self._missing(len(args), kwargs)])
+
+    def _bind_keywords(self, kwargs: dict[str, Any], given: int, look: Look) -> list[Fault]:
+        """Replace the values in `kwargs`, where `given` arguments are passed by position."""
+        faults: list[Fault] = []
         others: dict[str, Any] = {}
         for name, value in kwargs.items():
             named = self.by_keyword.get(name)
             if named is None:
                 if self.others is None or name in self.refused_keywords:
-                    bound.faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
+                    faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
                 else:
                     others[name] = value
-            elif named.position is not None and named.position < len(args):
-                bound.faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
+            elif named.position is not None and named.position < given:
+                faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
             else:
-                bound.kwargs[name] = bound.seen(look(named.value, value, "kwargs", name))
+                kwargs[name], found = look(named.value, value, "kwargs", name)
+                faults += found
         if others and self.others is not None:
-            bound.kwargs.update(bound.seen(look(self.others.values, others, "kwargs")))
-        bound.faults.extend(self._missing(len(args), kwargs))
-        return bound
+            of_others, found = look(self.others.values, others, "kwargs")
+            kwargs.update(of_others)
+            faults += found
+        return faults
 
-    def _bind_rest(self, bound: "Bound", look: Look) -> None:
+    def _rest(self, values: list[Any], look: Look) -> tuple[Any, list[Fault]]:
         first = len(self.positional)
         if self.rest is not None:
-            rest = look(self.rest.values, bound.args[first:], "args", first=first)
-            bound.args[first:] = bound.seen(rest)
-        else:
-            code, detail = TOO_LONG
-            bound.faults.append(_fault((code, detail.format(max_length=first)), "args"))
+            return look(self.rest.values, values, "args", first=first)
+        code, detail = TOO_LONG
+        return values, [_fault((code, detail.format(max_length=first)), "args")]
 
     def _missing(self, given: int, kwargs: dict[str, Any]) -> Iterator[Fault]:
         for argument in self:

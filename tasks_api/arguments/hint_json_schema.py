@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, cast
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
@@ -82,6 +83,14 @@ class PreciseSchema(GenerateJsonSchema):
         described = super().int_schema(schema)
         if all(described[bound] in _INT64 for bound in _BOUNDS if bound in described):
             described["format"] = "int64"
+        return described
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> dict[str, Any]:
+        """Name a discriminator only if its values are strings, as OpenAPI wants it."""
+        described = super().tagged_union_schema(schema)
+        tags = (tag.value if isinstance(tag, Enum) else tag for tag in schema["choices"])
+        if not all(isinstance(tag, str) for tag in tags):
+            described.pop("discriminator", None)
         return described
 
     def model_schema(self, schema: core_schema.ModelSchema) -> dict[str, Any]:

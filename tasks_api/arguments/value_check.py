@@ -36,10 +36,14 @@ class ValueCheck:
         The value may be the part of an array there from index `first` on.
         """
         try:
-            stored, _, faults = self._looked_at(value, at, first, tells=False)
+            try:
+                self._validated(value)
+            except ValidationError as error:
+                stored, _, faults = self._look_again(error, value, at, first, tells=False)
+                return stored, faults
         except Exception:  # noqa: BLE001, RUF100 -- a custom validator may raise anything
             return value, [Fault(*VALUE_ERROR, pointer=json_pointer(*at))]
-        return stored, faults
+        return value, []
 
     def convert(self, value: Any, *at: str | int, first: int = 0) -> tuple[Any, list[Fault]]:
         """
@@ -47,8 +51,11 @@ class ValueCheck:
 
         Raises whatever else than a fault a custom validator raises.
         """
-        _, converted, faults = self._looked_at(value, at, first, tells=True)
-        return converted, faults
+        try:
+            return self._validated(value), []
+        except ValidationError as error:
+            _, converted, faults = self._look_again(error, value, at, first, tells=True)
+            return converted, faults
 
     def dump(self, value: Any, *at: str | int, first: int = 0) -> tuple[Any, list[Fault]]:
         """Return the JSON of a value as its hint says, and the faults of that JSON."""
@@ -56,22 +63,25 @@ class ValueCheck:
         dumped = serializer.to_python(value, mode="json", by_alias=True, warnings="none")
         return self.check(dumped, *at, first=first)
 
-    def _looked_at(
-        self, value: Any, at: tuple[str | int, ...], first: int, *, tells: bool
+    def _look_again(
+        self,
+        error: ValidationError,
+        value: Any,
+        at: tuple[str | int, ...],
+        first: int,
+        *,
+        tells: bool,
     ) -> tuple[Any, Any, list[Fault]]:
         """Return the value to store, what the hint makes of it, and its faults."""
-        try:
-            return value, self._validated(value), []
-        except ValidationError as error:
-            if not has_whole_float(value):
-                faults = faults_of(error, value, at, first, tells_messages=tells)
-                return value, value, list(islice(faults, MAX_FAULTS))
-        stored = with_integers(value, self._whole_floats(value))
-        try:
-            return stored, self._validated(stored), []
-        except ValidationError as error:
-            faults = faults_of(error, stored, at, first, tells_messages=tells)
-            return stored, stored, list(islice(faults, MAX_FAULTS))
+        stored = value
+        if has_whole_float(value):
+            stored = with_integers(value, self._whole_floats(value))
+            try:
+                return stored, self._validated(stored), []
+            except ValidationError as of_stored:
+                error = of_stored
+        faults = faults_of(error, stored, at, first, tells_messages=tells)
+        return stored, stored, list(islice(faults, MAX_FAULTS))
 
     def _validated(self, value: Any) -> Any:
         return self._validate(_copy(value) if self._copies else value)

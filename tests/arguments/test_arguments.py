@@ -1063,6 +1063,11 @@ def test_a_hint_becomes_its_json_schema(task, expected):
     assert value_schema(task) == expected
 
 
+def test_a_union_by_numbers_has_no_discriminator():
+    assert list(value_schema(corpus.a_union_by_number)) == ["oneOf"]
+    assert "discriminator" in value_schema(corpus.a_tagged_union)
+
+
 def test_definitions_bear_the_qualified_names_of_their_classes():
     ours = arguments_of(corpus.a_model).schema
     theirs = arguments_of(corpus_of_strings.forward_reference).schema
