@@ -100,8 +100,6 @@ class Conversion:
 
         """
         adapter = self.interface(takes_context=takes_context).return_type
-        if adapter is None:
-            return value
         try:
             checked = adapter.validate_python(value, strict=True)
             return adapter.dump_python(checked, mode="json", by_alias=True, warnings="error")
@@ -150,12 +148,11 @@ def _sentence(fault: Fault, signature: Signature) -> str:
         return f"The positional arguments: {fault.detail}"
     name, *rest = within
     if kind == "args":
-        index, positional = int(name), signature.positional
-        if index < len(positional):
+        index, positional, variadic = int(name), signature.positional, signature.var_positional
+        if variadic is not None and index >= len(positional):
+            name, rest = f"*{variadic.name}", [str(index - len(positional)), *rest]
+        else:
             name = positional[index].name
-        elif signature.var_positional is not None:
-            name = f"*{signature.var_positional.name}"
-            rest = [str(index - len(positional)), *rest]
     where = f"`{name}`, at /{'/'.join(rest)}" if rest else f"`{name}`"
     return f"{where}: {fault.detail}"
 

@@ -22,6 +22,7 @@ from tasks_api.arguments.strict_schema import strict_schema
 from tasks_api.arguments.value_check import ValueCheck
 
 _ANYTHING = core_schema.any_schema()
+_ANY_RESULT: TypeAdapter[Any] = TypeAdapter(Any)
 _TYPED = "`tasks_api.typed`"
 
 
@@ -31,7 +32,7 @@ class Interface:
     The parameters and the return value of a function, ready to check values against.
 
     Attributes:
-        return_type: what converts return values to JSON; None for a function that is not `@typed`.
+        return_type: what converts the return values of a function that is `@typed` to JSON.
         return_value: JSON Schema of the return value as stored, None if there is no usable hint.
         warnings: sentences for the author of the function.
 
@@ -39,7 +40,7 @@ class Interface:
 
     signature: Signature
     binder: Binder
-    return_type: TypeAdapter[Any] | None
+    return_type: TypeAdapter[Any]
     return_value: dict[str, Any] | None
     warnings: tuple[str, ...]
 
@@ -61,7 +62,7 @@ class _Builder:
 
     def build(self) -> Interface:
         binder = self._binder()
-        described, adapter = self._stored() if self.is_typed else (self._returned(), None)
+        described, adapter = self._stored() if self.is_typed else (self._returned(), _ANY_RESULT)
         # The schema of `Any` and similar hints is empty.
         return Interface(self.signature, binder, adapter, described or None, tuple(self.warnings))
 
@@ -159,7 +160,7 @@ class _Builder:
             return stored_schema(dict(adapter.core_schema)), adapter
         except NoJSONForm:
             self._warn_of_return("so its values are not checked")
-            return None, TypeAdapter(Any)
+            return None, _ANY_RESULT
 
     def _warn_of_return(self, so: str) -> None:
         shown = inspect.formatannotation(self.signature.return_hint)

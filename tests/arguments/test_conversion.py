@@ -3,6 +3,7 @@
 import collections
 import decimal
 import fractions
+import functools
 import ipaddress
 import json
 import pathlib
@@ -306,3 +307,17 @@ def test_a_function_and_its_task_type_share_one_look_at_the_hints(monkeypatch):
 
     assert arguments_of(function).schema == arguments.schema
     function({"items": []})
+
+
+def test_a_decorator_above_may_have_a_signature_of_its_own():
+    function = typed(corpus.a_model.func)
+
+    @functools.wraps(function)
+    def twice(value: corpus.Item):
+        return function({"items": [value, value]})
+
+    del twice.__wrapped__
+    twice.__annotations__ = {"value": corpus.Item}
+
+    assert "tests.arguments.signatures_corpus.Order" not in arguments_of(twice).schema["$defs"]
+    assert arguments_of(twice).warnings == ()
