@@ -1,11 +1,12 @@
 """Conversion of calls from JSON and of return values to JSON, for functions that are `@typed`."""
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any
 
 from django.tasks import Task
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from tasks_api.arguments.binding import Look
 from tasks_api.arguments.interface import Interface
@@ -102,7 +103,7 @@ class Conversion:
         adapter = self.interface(takes_context=takes_context).return_type
         try:
             checked = adapter.validate_python(value, strict=True)
-            return adapter.dump_python(checked, mode="json", by_alias=True, warnings="error")
+            dumped = adapter.dump_python(checked, mode="json", by_alias=True, warnings="error")
         except ValidationError as error:
             told = [
                 f"{'.'.join(map(str, each['loc'])) or 'The value'}: {each['msg']}."
@@ -115,6 +116,12 @@ class Conversion:
             raise ReturnValueDoesNotFit(
                 f"The return value of {self._path} cannot be expressed in JSON: {error}"
             ) from None
+        if _loses_keys(checked):
+            raise ReturnValueDoesNotFit(
+                f"The return value of {self._path} cannot be expressed in JSON: it contains a "
+                'dictionary with several keys of the same name, such as 1 and "1".'
+            )
+        return dumped
 
     @property
     def _path(self) -> str:
@@ -160,3 +167,17 @@ def _sentence(fault: Fault, signature: Signature) -> str:
 def _listed(sentences: list[str]) -> str:
     more = ["…"] if len(sentences) > _MAX_TOLD else []
     return " ".join([*sentences[:_MAX_TOLD], *more])
+
+
+def _loses_keys(value: Any) -> bool:
+    """Tell whether several keys of a dictionary within a value become one name of JSON."""
+    if isinstance(value, dict):
+        has_other_keys = not all(isinstance(key, str) for key in value)
+        if has_other_keys and len(to_jsonable_python(dict.fromkeys(value))) < len(value):
+            return True
+        within: Any = value.values()
+    elif isinstance(value, BaseModel) or is_dataclass(value):
+        within = vars(value).values()
+    else:
+        within = value if isinstance(value, list | tuple) else ()
+    return any(map(_loses_keys, within))

@@ -1,6 +1,7 @@
 """What a function that is `@typed` receives is what was checked, and what it returns becomes JSON."""
 
 import collections
+import dataclasses
 import decimal
 import fractions
 import functools
@@ -196,6 +197,11 @@ def test_what_a_validator_raises_beside_faults_is_raised():
         received(corpus.a_picky_model, {"value": "crash"})
 
 
+@dataclasses.dataclass
+class Holder:
+    held: Any
+
+
 @pytest.mark.parametrize(
     ("hint", "value", "told"),
     [
@@ -217,6 +223,9 @@ def test_what_a_validator_raises_beside_faults_is_raised():
         (Iterable[int], iter(["x"]), "Input should be a valid integer"),
         (bytes, b"\xff", "cannot be expressed in JSON: 'utf-8' codec"),
         (Any, object(), "cannot be expressed in JSON: Unable to serialize unknown type"),
+        (Any, {1: 1, "1": 2}, 'several keys of the same name, such as 1 and "1"'),
+        (list[dict[int | str, int]], [{1: 1, "1": 2}], "several keys of the same name"),
+        (Holder, Holder([{None: 1, "None": 2}]), "several keys of the same name"),
         (..., object(), "cannot be expressed in JSON: Unable to serialize unknown type"),
     ],
 )
@@ -242,6 +251,7 @@ def test_a_result_that_does_not_fit_its_hint_is_told(hint, value, told):
         (Sequence[corpus.Point], (corpus.Point(1),), [{"x": 1.0, "y": 0.0}]),
         (corpus.Aliased, corpus.Aliased(**{"class": "x"}), {"class": "x"}),
         (timedelta, timedelta(minutes=30), "PT30M"),
+        (Any, {1: 1, "2": 2, None: 3}, {"1": 1, "2": 2, "None": 3}),
     ],
 )
 def test_a_result_that_fits_its_hint_becomes_its_json(hint, value, expected):
