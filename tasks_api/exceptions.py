@@ -1,4 +1,8 @@
-"""The reasons why a task failed although its function raised nothing; of `TaskEnded` a docstring is the message."""
+"""
+The reasons why a task failed although its function raised nothing.
+
+The docstring of a `TaskEnded` is its default message.
+"""
 
 import inspect
 

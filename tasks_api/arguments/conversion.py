@@ -1,7 +1,7 @@
 """Conversion of calls from JSON and of return values to JSON, for functions that are `@typed`."""
 
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from django.tasks import Task
@@ -176,8 +176,10 @@ def _loses_keys(value: Any) -> bool:
         if has_other_keys and len(to_jsonable_python(dict.fromkeys(value))) < len(value):
             return True
         within: Any = value.values()
-    elif isinstance(value, BaseModel) or is_dataclass(value):
-        within = vars(value).values()
+    elif isinstance(value, BaseModel):
+        within = dict(value).values()
+    elif is_dataclass(value):
+        within = [getattr(value, each.name, None) for each in fields(value)]
     else:
         within = value if isinstance(value, list | tuple) else ()
     return any(map(_loses_keys, within))

@@ -197,7 +197,7 @@ def test_what_a_validator_raises_beside_faults_is_raised():
         received(corpus.a_picky_model, {"value": "crash"})
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Holder:
     held: Any
 
@@ -225,6 +225,7 @@ class Holder:
         (Any, object(), "cannot be expressed in JSON: Unable to serialize unknown type"),
         (Any, {1: 1, "1": 2}, 'several keys of the same name, such as 1 and "1"'),
         (list[dict[int | str, int]], [{1: 1, "1": 2}], "several keys of the same name"),
+        (corpus.OpenItem, corpus.OpenItem(name="x", more={1: 1, "1": 2}), "several keys of the"),
         (Holder, Holder([{None: 1, "None": 2}]), "several keys of the same name"),
         (..., object(), "cannot be expressed in JSON: Unable to serialize unknown type"),
     ],
@@ -252,6 +253,8 @@ def test_a_result_that_does_not_fit_its_hint_is_told(hint, value, told):
         (corpus.Aliased, corpus.Aliased(**{"class": "x"}), {"class": "x"}),
         (timedelta, timedelta(minutes=30), "PT30M"),
         (Any, {1: 1, "2": 2, None: 3}, {"1": 1, "2": 2, "None": 3}),
+        (Holder, Holder([Holder(1)]), {"held": [{"held": 1}]}),
+        (Any, corpus.OpenItem(name="x", more={1: 2}), {"name": "x", "more": {"1": 2}}),
     ],
 )
 def test_a_result_that_fits_its_hint_becomes_its_json(hint, value, expected):
