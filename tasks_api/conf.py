@@ -92,7 +92,7 @@ class TasksApiSettings(DeclaredSettings):
         ),
     )
     retention_days: int = Field(
-        14,
+        0,
         ge=0,
         le=MAX_RETENTION_DAYS,
         description=(

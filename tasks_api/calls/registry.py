@@ -6,7 +6,7 @@ A name that a client sends is only looked up in this registry; it is never impor
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -74,6 +74,11 @@ class Registry:
         """Discard the task types, so that they are rebuilt from the current settings."""
         self._task_types = None
         self.unservable = {}
+
+    @property
+    def discovered(self) -> Collection[str]:
+        """The names of all tasks, exposed or not."""
+        return self._discovered.keys()
 
     @property
     def task_types(self) -> Mapping[str, TaskType]:

@@ -39,6 +39,11 @@ def sweeps() -> Iterator[Sweep | SelectiveSweep]:
         yield _owners(timedelta(days=max(by_days)))
 
 
+def kept_forever() -> list[str]:
+    """Return the final statuses of tasks that nothing removes."""
+    return [status for status, days in _days().items() if not days]
+
+
 def _days() -> dict[str, int]:
     settings = tasks_api_settings()
     failed = settings.retention_days_failed

@@ -175,3 +175,20 @@ def test_a_name_is_never_imported(service: LiveService) -> None:
     service.get("/task-types/this.s/")
 
     assert "The Zen of Python" not in service.log()
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "close"),
+    [
+        ("TASKS", "service.task.*", "; close to it: service.tasks.*"),
+        ("TASKS", "tests.tasks.ecko", "; close to it: tests.tasks.echo"),
+        ("REQUEUE_WHEN_LOST", "elsewhere", ""),
+    ],
+)
+def test_a_pattern_that_matches_no_task_is_reported(key: str, pattern: str, close: str) -> None:
+    patterns = {"TASKS": ["service.tasks.*"], key: ["service.tasks.add", pattern]}
+    with override_settings(TASKS_API=patterns):
+        (message,) = [one for one in run_checks() if one.id == "tasks_api.W006"]
+
+    assert str(message.msg).startswith(f"The pattern {pattern} matches no task{close}")
+    assert key in str(message.hint)

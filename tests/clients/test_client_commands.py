@@ -1,7 +1,10 @@
 """The commands that create clients, give them keys and take these back."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from django.utils import timezone
 
 from tasks_api.clients import keys
 from tasks_api.models import Client, ClientKey
+from tests.conftest import MigratedDatabase
+from tests.live_service import PROJECT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +54,63 @@ def test_create_client_takes_scopes_patterns_and_a_rate() -> None:
     assert str(caller.rate) == "100/min"
     # The tests' cache is local memory.
     assert "tasks_api.W004" in err
+
+
+def test_a_pattern_that_matches_no_task_type_is_told_with_what_is_close_to_it() -> None:
+    _, told = run(
+        *("create_client", "billing", "--task=service.task.*", "--task=service.tasks.*"),
+        *("--task=shop.*",),
+    )
+    with override_settings(TASKS_API={"TASKS": ["service.tasks.add"]}):
+        _, of_hidden = run("create_client", "other", "--task=service.tasks.fail")
+
+    first, second = told.splitlines()
+    assert first.startswith(
+        "The pattern service.task.* matches no exposed task type; close to it: "
+    )
+    assert "service.tasks.*" in first
+    assert second == "The pattern shop.* matches no exposed task type."
+    assert of_hidden == (
+        "The pattern service.tasks.fail matches service.tasks.fail, "
+        "which TASKS_API['TASKS'] does not expose.\n"
+    )
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "service", "list_clients"],
+        ["-m", "service", "create_key", "tests"],
+        ["-m", "service", "help"],
+        ["-m", "django", "list_clients"],
+        ["-m", "django", "prune"],
+        ["-m", "service.settings_page"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_ends_without_a_traceback_when_nobody_reads_its_output(
+    migrated_database: MigratedDatabase, command: list[str]
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": migrated_database.url,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
+    with os.fdopen(write_end, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env=environment,
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(

@@ -709,7 +709,9 @@ def test_a_cursor_of_another_secret_is_refused_and_of_a_former_one_taken(client:
 
     with override_settings(SECRET_KEY="another"):
         assert_problem(client.get(f"/tasks/?cursor={cursor}"), 400, "invalid_cursor")
-    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=["only-for-tests"]):
+    with override_settings(
+        SECRET_KEY="another", SECRET_KEY_FALLBACKS=["only-for-tests-which-everybody-may-read"]
+    ):
         assert numbers(page(client, cursor=cursor)) == [1]
 
 

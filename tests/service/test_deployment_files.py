@@ -19,7 +19,7 @@ from tests.live_service import PROJECT
 
 pytestmark = pytest.mark.sqlite
 
-SECRETS = {"SECRET_KEY": "0123456789", "POSTGRES_PASSWORD": "letters"}
+SECRETS = {"SECRET_KEY": "0123456789" * 4, "POSTGRES_PASSWORD": "letters"}
 
 
 def compose() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def gunicorn(
         env={
             "PATH": os.defpath,
             "DATABASE_URL": os.environ["DATABASE_URL"],
-            "SECRET_KEY": "x",
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
             **environment,
         },
         capture_output=True,
@@ -89,7 +89,11 @@ def test_the_image_and_compose_name_commands_that_exist() -> None:
         shown = subprocess.run(
             [sys.executable, "-m", "service", command[3], "--help"],
             cwd=PROJECT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "service.settings", "SECRET_KEY": "x"},
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "service.settings",
+                "SECRET_KEY": "only-for-tests-which-everybody-may-read",
+            },
             capture_output=True,
             text=True,
             check=True,
@@ -231,4 +235,4 @@ def test_every_variable_that_a_module_of_the_service_asks_for_is_declared() -> N
     sources = "".join(path.read_text() for path in (PROJECT / "service").rglob("*.py"))
     asked_for = re.findall(r'environ(?:\.\w+\(|\[)\s*"([A-Z_]+)"', sources)
 
-    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(AllVariables.schemas())
+    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"} <= set(AllVariables.schemas())

@@ -1,5 +1,6 @@
 """Content negotiation (RFC 9110, section 12): JSON in and out, unless `Accept` excludes it."""
 
+import re
 from typing import Any
 
 from django.http.request import MediaType
@@ -10,6 +11,8 @@ from rest_framework.request import Request
 
 from tasks_api.json_text import json_bytes
 from tasks_api.problems import NotAcceptable
+
+_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 
 
 class JSONRenderer(BaseRenderer):
@@ -65,6 +68,17 @@ class AcceptJSON(BaseContentNegotiation):
             if qualities:
                 return max(qualities) > 0
         return not ranges
+
+
+def prefers_html(accept: str) -> bool:
+    """Return whether `Accept` names `text/html`, and JSON not or less: what browsers send."""
+    qualities = {"text/html": 0.0, "application/json": 0.0}
+    for text in accept.split(","):
+        media_type, _, parameters = text.partition(";")
+        if (name := media_type.strip().lower()) in qualities:
+            quality = _QUALITY.search(f";{parameters}")
+            qualities[name] = max(qualities[name], float(quality[1]) if quality else 1.0)
+    return qualities["text/html"] > qualities["application/json"]
 
 
 class AcceptAnything(AcceptJSON):
