@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from pydantic_core import CoreSchema, core_schema
 
-from tasks_api.arguments.core_schemas import Node, around, rebuilt
+from tasks_api.arguments.core_schemas import Node, rebuilt, wrapped
 
 LEAST_ATTEMPTS = 20_000
 ATTEMPTS_PER_ENTRY = 20
@@ -49,10 +49,10 @@ def limited_attempts(value: Any) -> Iterator[None]:
 _left: ContextVar[list[int]] = ContextVar("tasks_api_attempts_left")
 
 
-def _counted(node: Node) -> Node:
+def _counted(node: Node, in_name: bool) -> Node:
     if node["type"] != "union":
         return node
-    return around(node, partial(core_schema.no_info_before_validator_function, _count))
+    return wrapped(node, partial(core_schema.no_info_before_validator_function, _count))
 
 
 def _count(value: Any) -> Any:

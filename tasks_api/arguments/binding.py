@@ -1,6 +1,6 @@
 """Binds a client's call to the parameters of a function, as Python does, and reports all faults."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -10,6 +10,9 @@ from pydantic_core import CoreSchema
 from tasks_api.arguments.value_check import ValueCheck
 from tasks_api.arguments.value_faults import MISSING, MULTIPLE_VALUES, TOO_LONG, UNKNOWN_MEMBER
 from tasks_api.faults import MAX_FAULTS, Fault
+
+type Look = Callable[..., tuple[Any, list[Fault]]]
+"""A method of `ValueCheck`: it returns what becomes of a value, and the value's faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ class Further:
     is_unpacked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The arguments of a call after a look at each of them, and why the call does not fit."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    faults: list[Fault]
+
+
 @dataclass(frozen=True)
 class Binder:
     """The parameters of a function, ready to check calls against."""
@@ -57,15 +69,24 @@ class Binder:
         yield from self.positional
         yield from self.keyword_only
 
-    def faults(self, args: list[Any], kwargs: dict[str, Any]) -> list[Fault]:
-        """Return why the function cannot be called like this, `MAX_FAULTS` reasons at most."""
-        return list(islice(self._faults(args, kwargs), MAX_FAULTS))
+    def bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> "Bound":
+        """
+        Look at each argument of a call, and find out why the function cannot be called like this.
 
-    def _faults(self, args: list[Any], kwargs: dict[str, Any]) -> Iterator[Fault]:
+        It stops after `MAX_FAULTS` reasons.
+        """
+        bound_args, bound_kwargs = list(args), dict(kwargs)
+        faults = list(islice(self._bind(bound_args, bound_kwargs, look), MAX_FAULTS))
+        return Bound(bound_args, bound_kwargs, faults)
+
+    def _bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> Iterator[Fault]:
+        """Replace each argument with what becomes of it; yield the faults."""
         for position, argument in enumerate(self.positional[: len(args)]):
-            yield from argument.value.faults(args[position], "args", position)
-        if len(args) > len(self.positional):
-            yield from self._faults_of_rest(args)
+            args[position], found = look(argument.value, args[position], "args", position)
+            yield from found
+        if len(args) > (named_ones := len(self.positional)):
+            args[named_ones:], found = self._rest(args[named_ones:], look)
+            yield from found
         others: dict[str, Any] = {}
         for name, value in kwargs.items():
             named = self.by_keyword.get(name)
@@ -77,17 +98,20 @@ class Binder:
             elif named.position is not None and named.position < len(args):
                 yield _fault(MULTIPLE_VALUES, "kwargs", name)
             else:
-                yield from named.value.faults(value, "kwargs", name)
+                kwargs[name], found = look(named.value, value, "kwargs", name)
+                yield from found
         if others and self.others is not None:
-            yield from self.others.values.faults(others, "kwargs")
+            of_others, found = look(self.others.values, others, "kwargs")
+            kwargs.update(of_others)
+            yield from found
         yield from self._missing(len(args), kwargs)
 
-    def _faults_of_rest(self, args: list[Any]) -> list[Fault]:
+    def _rest(self, values: list[Any], look: Look) -> tuple[Any, list[Fault]]:
         first = len(self.positional)
         if self.rest is not None:
-            return self.rest.values.faults(args[first:], "args", first=first)
+            return look(self.rest.values, values, "args", first=first)
         code, detail = TOO_LONG
-        return [_fault((code, detail.format(max_length=first)), "args")]
+        return values, [_fault((code, detail.format(max_length=first)), "args")]
 
     def _missing(self, given: int, kwargs: dict[str, Any]) -> Iterator[Fault]:
         for argument in self:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticCustomError, ValidationError, core_schema
 
-from tasks_api.arguments.core_schemas import Node, around, rebuilt
+from tasks_api.arguments.core_schemas import Node, rebuilt, wrapped
 
 ROOM = 1024 * 1024
 """How many bytes the errors of a value may take, roughly, if all of them are collected."""
@@ -55,7 +55,7 @@ def first_fault_schema(schema: CoreSchema) -> CoreSchema:
     return cast(CoreSchema, rebuilt(schema, _stopping_early))
 
 
-def _stopping_early(node: Node) -> Node:
+def _stopping_early(node: Node, in_name: bool) -> Node:
     kind = node["type"]
     if kind in _FAIL_FAST:
         return {**node, "fail_fast": True}
@@ -65,7 +65,7 @@ def _stopping_early(node: Node) -> Node:
         return {**node, "python_schema": node["json_schema"]}
     if kind in _OBJECTS:
         # An object's unknown members are all reported, whatever their number.
-        return around(node, partial(core_schema.no_info_wrap_validator_function, _limit))
+        return wrapped(node, partial(core_schema.no_info_wrap_validator_function, _limit))
     return node
 
 

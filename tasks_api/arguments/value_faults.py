@@ -21,6 +21,10 @@ MULTIPLE_VALUES = ("multiple_values", "Should be passed by position or by keywor
 TOO_LONG = ("too_long", "Should have {max_length} or fewer entries.")
 TOO_DEEP = ("too_deep", "Should nest less deeply.")
 VALUE_ERROR = ("value_error", "Should pass the validation of its type.")
+_NO_EXPONENT = (
+    "integer_type",
+    "Should be written without a fraction and an exponent, because it is beyond 2^53.",
+)
 _TOO_LARGE = ("number_too_large", "Should be within the range of a double.")
 
 # For each code and text, the types of pydantic's errors; their context fills the braces.
@@ -109,16 +113,24 @@ def code_and_detail(error_type: str, context: dict[str, Any]) -> tuple[str, str]
 
 
 def faults_of(
-    error: ValidationError, value: Any, at: tuple[str | int, ...], first: int
+    error: ValidationError,
+    value: Any,
+    at: tuple[str | int, ...],
+    first: int,
+    *,
+    tells_messages: bool,
 ) -> Iterator[Fault]:
-    """Yield the faults of the value at the path `at`, or of the array there from index `first` on."""
+    """
+    Yield the faults of the value at the path `at`, or of the array there from index `first` on.
+
+    With `tells_messages`, the messages of custom validators are repeated, which is not for clients.
+    """
     seen = set()
     for entry in islice(_entries(error), _MAX_ENTRIES):
         kind, loc, context = entry["type"], entry["loc"], entry.get("ctx", {})
         code, detail = code_and_detail(kind, context)
         members, found = _located(loc, value, is_absent=(code, detail) == MISSING)
-        if kind == "float_type" and type(found) is int:
-            code, detail = _TOO_LARGE
+        code, detail = _of_number(kind, found) or (code, detail)
         if kind in {"union_tag_not_found", "union_tag_invalid"}:
             members += (discriminator := _discriminator(context))
             if discriminator and kind == "union_tag_not_found":
@@ -127,6 +139,8 @@ def faults_of(
             detail = detail.replace("'", '"')
         if loc[-1:] == ["[key]"] and members[-1:] != ["[key]"]:
             detail = detail.replace("Should", "The member's name should", 1)
+        if tells_messages and code == VALUE_ERROR[0]:
+            detail = entry["msg"]
         if first and members and isinstance(members[0], int):
             members[0] += first
         fault = Fault.at(code, detail, *at, *members)
@@ -134,6 +148,15 @@ def faults_of(
         if fault not in seen:
             seen.add(fault)
             yield fault
+
+
+def _of_number(kind: str, value: Any) -> tuple[str, str] | None:
+    """Return the code and the detail for a number whose type alone does not say what is wrong."""
+    if kind == "float_type" and type(value) is int:
+        return _TOO_LARGE
+    if kind == "int_type" and type(value) is float and value.is_integer():
+        return _NO_EXPONENT
+    return None
 
 
 def _entries(error: ValidationError) -> Iterator[dict[str, Any]]:

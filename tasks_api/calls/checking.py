@@ -7,6 +7,7 @@ from django.tasks import Task
 from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 from django.tasks.exceptions import InvalidTask
 
+from tasks_api.arguments.whole_numbers import as_integer
 from tasks_api.backends import Call, adapter_for
 from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
@@ -45,7 +46,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         fault = Fault("unknown_task", "Should be the name of a task type.", pointer="/task")
         raise UnknownTask(faults=[fault])
     args, kwargs = body.get("args", []), body.get("kwargs", {})
-    task_type.arguments.check(args, kwargs)
+    args, kwargs = task_type.arguments.check(args, kwargs)
     return Call(
         task=_placed(task_type.task, body),
         args=args,
@@ -80,7 +81,7 @@ def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
 
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
     """Return the task with the queue, the priority and the `run_after` of the call."""
-    queue_name, priority = body.get("queue_name"), body.get("priority")
+    queue_name, priority = body.get("queue_name"), as_integer(body.get("priority"))
     run_after = _run_after(body["run_after"]) if "run_after" in body else None
     adapter = adapter_for(task.backend)
     if faults := adapter.refusals(task, queue_name, priority, run_after):
@@ -123,10 +124,10 @@ def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
 
 
 def _fault_of_priority(value: Any) -> str | None:
-    # Exactly int: bool is a subclass of it.
-    if type(value) is not int:
+    priority = as_integer(value)
+    if priority is None:
         return "integer_type"
-    return None if TASK_MIN_PRIORITY <= value <= TASK_MAX_PRIORITY else "out_of_range"
+    return None if TASK_MIN_PRIORITY <= priority <= TASK_MAX_PRIORITY else "out_of_range"
 
 
 def _run_after(value: Any) -> datetime | None:

@@ -1,11 +1,13 @@
 """The guides work as printed: their code is taken out of them and run."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,10 +18,13 @@ from django.core.checks import run_checks
 from django.tasks import task_backends
 from django.test import Client, override_settings
 
+from tasks_api.arguments import Arguments
+from tasks_api.problems import InvalidArguments
 from tests.conftest import running
 from tests.live_project import LiveProject
 from tests.live_run import RunCommand
 from tests.live_service import PROJECT, LiveService, bearer, wait_until
+from tests.task_backends import IMMEDIATE
 
 DOCS = PROJECT / "docs"
 
@@ -31,12 +36,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def files(page: str) -> dict[str, str]:
-    """Return the Python files of a page; the first line of each says which one it is."""
-    found = {}
+    """Return the Python files of a page; the first line of each block says which one it is part of."""
+    found: dict[str, str] = {}
     for block in blocks(page, "python"):
         name, _, code = block.removeprefix("# ").partition("\n")
         assert name.endswith(".py"), block
-        found[name] = code
+        found[name] = found.get(name, "") + code
     return found
 
 
@@ -52,7 +57,7 @@ def test_a_directory_with_tasks_is_served_as_the_guide_says(
 ) -> None:
     for name, code in files("your-own-tasks.md").items():
         file = tmp_path / name
-        file.parent.mkdir()
+        file.parent.mkdir(exist_ok=True)
         file.write_text(code)
     command, curl = blocks("your-own-tasks.md", "console")
     make, target, tasks = shlex.split(command.removeprefix("$ "))
@@ -73,6 +78,34 @@ def test_a_directory_with_tasks_is_served_as_the_guide_says(
     assert wait_until(finished, what="end of the task")["return_value"] == printed[1]
     call = {"task": "bakery.tasks.bake", "kwargs": {"loaves": "12"}}
     assert httpx.post(url, json=call, headers=headers, trust_env=False).status_code == 400
+
+
+def test_the_typed_task_of_the_guide_receives_what_its_hints_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bakery").mkdir()
+    for name, code in files("your-own-tasks.md").items():
+        (tmp_path / name).write_text(code)
+    page = (DOCS / "your-own-tasks.md").read_text()
+    [sent] = re.findall(r"A client sends `({.*?})`", page)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        take_order = import_module("bakery.tasks").take_order
+        counter = import_module("bakery.counter")
+    finally:
+        for name in ("bakery", "bakery.tasks", "bakery.counter"):
+            sys.modules.pop(name, None)
+
+    with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE}}):
+        returned = take_order.enqueue(**json.loads(sent)).return_value
+        ordered = counter.order_rye().return_value
+    receipt = {"order": {"bread": "rye", "loaves": 2}, "ready_at": "2026-11-22T09:20:00Z"}
+    assert returned == receipt
+    assert ordered["order"] == receipt["order"]
+    too_many = json.loads(sent.replace("2}", "101}"))
+    with pytest.raises(InvalidArguments) as refused:
+        Arguments.of(take_order).check([], too_many)
+    assert [fault.pointer for fault in refused.value.faults] == ["/kwargs/order/loaves"]
 
 
 def test_make_passes_the_directory_on() -> None:

@@ -113,7 +113,7 @@ NOT_A_CALL: dict[str, tuple[Any, str]] = {
     "a priority that is a string": ({"task": HELLO, "priority": "5"}, "/priority"),
     "a priority that is true": ({"task": HELLO, "priority": True}, "/priority"),
     "a priority with a fraction": ({"task": HELLO, "priority": 1.5}, "/priority"),
-    "a priority that is 1.0": ({"task": HELLO, "priority": 1.0}, "/priority"),
+    "a priority of 1e300": ({"task": HELLO, "priority": 1e300}, "/priority"),
     "a priority of 101": ({"task": HELLO, "priority": 101}, "/priority"),
     "a priority of -101": ({"task": HELLO, "priority": -101}, "/priority"),
     "a priority of 4,300 digits": ({"task": HELLO, "priority": 10**4299}, "/priority"),

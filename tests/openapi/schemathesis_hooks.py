@@ -27,27 +27,9 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 
 @schemathesis.hook
-def map_body(context: Any, body: Any) -> Any:
-    """Write whole numbers without a point: `1.0` is an integer to JSON Schema, and none to us."""
-    return _with_whole_numbers(body)
-
-
-@schemathesis.hook
 def filter_query(context: Any, query: Any) -> bool:
     """Leave out a URL that gunicorn would refuse, in HTML, before Django has seen it."""
     return len(urlencode(query or {}, doseq=True)) < LONGEST_QUERY
-
-
-def _with_whole_numbers(value: Any) -> Any:
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case dict():
-            return {name: _with_whole_numbers(each) for name, each in value.items()}
-        case list():
-            return [_with_whole_numbers(each) for each in value]
-        case _:
-            return value
 
 
 def _forget_int64(value: Any) -> None:
