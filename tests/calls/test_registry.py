@@ -195,6 +195,8 @@ def test_a_name_is_never_imported(service: LiveService) -> None:
     assert "The Zen of Python" not in service.log()
 
 
+# One of Django's own checks asks SQLite for JSON.
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("key", "pattern", "close"),
     [
