@@ -17,8 +17,10 @@ FROM python:3.13-slim-trixie
 RUN useradd --system --uid 10001 --no-create-home app
 WORKDIR /app
 COPY --from=build /app /app
+# Of the sample tasks only these two: the others sleep, fail or write e-mails as a client likes.
 ENV PATH=/app/.venv/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    TASKS_API_TASKS=service.tasks.say_hello,service.tasks.add
 USER 10001
 EXPOSE 8000
 CMD ["gunicorn", "--config", "service/gunicorn.conf.py", "service.wsgi"]

@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser schema docs clients bench clean
+.PHONY: help setup run test lint browser services schema docs clients bench clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -15,13 +15,13 @@ help: ## Show this list
 setup: .venv/.installed ## Install everything from uv.lock
 
 # Anew when what is to be installed has changed. The C parser of gunicorn comes as source: it is
-# taken where there is a compiler, else gunicorn's own does.
+# taken where there is a compiler, else gunicorn's own does. Packages that somebody has added stay.
 .venv/.installed: uv.lock pyproject.toml .python-version $(filter .uv/bin/uv,$(UV))
-	@$(UV) sync --quiet --frozen --group fast 2>/dev/null || $(UV) sync --quiet --frozen
+	@$(UV) sync --quiet --frozen --inexact --group fast 2>/dev/null || $(UV) sync --quiet --frozen --inexact
 	@touch $@
 
-run: setup ## Start the service: SQLite, or what DATABASE_URL says
-	@exec $(PYTHON) -m service run $(ARGS)
+run: setup ## Start the service on SQLite or DATABASE_URL, with your own tasks: TASKS=../bakery
+	@exec $(PYTHON) -m service run $(if $(TASKS),--tasks='$(TASKS)') $(ARGS)
 
 # Each process starts a service of its own: more than a few bring nothing.
 PYTEST := .venv/bin/pytest --numprocesses auto --maxprocesses 4 --cov
@@ -44,8 +44,14 @@ browser: ## Install Debian's Chromium for the browser tests, where that is possi
 		apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
 	fi || echo "There is no Chromium: the browser tests will be skipped."
 
+services: ## Install Debian's Redis for the tests that need it, where that is possible
+	@if command -v redis-server >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --no-install-recommends redis-server >/dev/null; \
+	fi || echo "There is no redis-server: the tests that need it will be skipped."
+
 schema: setup ## Write openapi.yaml
-	@SECRET_KEY=unused $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
+	@SECRET_KEY=unused-for-a-document-without-secrets $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
 
 docs: setup ## Write docs/settings.md
 	@$(PYTHON) -m service.settings_page > docs/settings.md

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.stock_settings")
-os.environ.setdefault("SECRET_KEY", "benchmark")
+os.environ.setdefault("SECRET_KEY", "only-for-benchmarks-which-keep-nothing")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 django.setup()
 

@@ -7,7 +7,7 @@ def set_up(database_url: str) -> None:
     """Configure the service for a database of the benchmark's own; before Django is imported."""
     os.environ.update(
         DJANGO_SETTINGS_MODULE="service.settings",
-        SECRET_KEY="only-for-benchmarks",
+        SECRET_KEY="only-for-benchmarks-which-keep-nothing",
         DATABASE_URL=database_url,
         LOG_LEVEL="ERROR",
     )

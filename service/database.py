@@ -10,7 +10,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from service.environment import Environment
+from service.environment import Environment, is_hard_to_guess
+from service.private_files import PrivateConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SCHEMES = ("sqlite", "postgres", "postgresql")
@@ -71,6 +72,7 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
         "init_command": "PRAGMA journal_mode=WAL",
         "timeout": 10,
         "transaction_mode": "IMMEDIATE",
+        "factory": PrivateConnection,
     }
     return database
 
@@ -112,17 +114,24 @@ def secret_key(environment: Environment, database: dict[str, Any]) -> str:
     Return `SECRET_KEY`, or the key in the file.
 
     Raises:
-        ImproperlyConfigured: there is neither.
+        ImproperlyConfigured: there is neither, or the one in the file is easy to guess.
 
     """
     if environment.secret_key:
         return environment.secret_key
+    path = secret_key_file(database)
     try:
-        return secret_key_file(database).read_text().strip()
+        key = path.read_text().strip()
     except OSError:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set; `python -m service run` generates one for local use."
         ) from None
+    if not is_hard_to_guess(key):
+        raise ImproperlyConfigured(
+            f"{path} contains no key of at least 32 random characters: delete it, and "
+            "`python -m service run` generates one."
+        )
+    return key
 
 
 def make_secret_key_file(database: dict[str, Any]) -> None:

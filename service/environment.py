@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, override
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from tasks_api.conf import TasksApiSettings
 from tasks_api.declared_settings import DeclaredSettings, JsonSchema, Strings
@@ -18,6 +18,17 @@ BACKENDS = {
 DEFAULT_HOST = "127.0.0.1"
 SWITCHES = {"1": True, "on": True, "true": True, "yes": True}
 SWITCHES |= {"0": False, "off": False, "false": False, "no": False}
+
+
+def is_hard_to_guess(secret: str) -> bool:
+    """Whether a secret is long enough, and no repetition of a few characters."""
+    return len(secret) >= 32 and len(set(secret)) >= 5
+
+
+def _secret_key(text: str) -> str:
+    if text and not is_hard_to_guess(text):
+        raise ValueError
+    return text
 
 
 class Environment(DeclaredSettings):
@@ -47,14 +58,17 @@ class Environment(DeclaredSettings):
             "thread, without a pool. Management commands use a pool only if this is set"
         ),
     )
-    secret_key: str = Field(
+    secret_key: Annotated[str, AfterValidator(_secret_key)] = Field(
         "",
         repr=False,
         description=(
-            "a long random value, the same in all processes. `python -m service run` generates one "
-            "in the file `.secret_key`, readable only by its owner, beside the SQLite database or in "
-            "the checkout; the other commands read it there"
+            "signs sessions and cursors; the same in all processes. `python -m service run` "
+            "generates one in the file `.secret_key`, readable only by its owner, beside the SQLite "
+            "database or in the checkout; the other commands read it there"
         ),
+        json_schema_extra={
+            "expected": "a random text of at least 32 characters, such as `openssl rand -hex 32` prints"
+        },
     )
     allowed_hosts: Strings = Field(
         ("localhost", "127.0.0.1", "[::1]"),
@@ -65,8 +79,20 @@ class Environment(DeclaredSettings):
         repr=False,
         description=(
             "the cache for rate limit counters, such as `rediscache://host:6379/1` with the package "
-            "`redis`; without it, the memory of each web process, which is enough for one process"
+            "`redis`; without it, they are in the database, at the cost of one statement for each "
+            "request of a client with a rate limit"
         ),
+    )
+    email_url: str = Field(
+        "",
+        repr=False,
+        description=(
+            "the mail server for tasks that send e-mail, such as "
+            "`smtp+tls://user:password@mail.example.org:587`; without it, e-mail is written to the log"
+        ),
+    )
+    default_from_email: str = Field(
+        "tasks@localhost", description="the sender of e-mail that names no other"
     )
     debug: bool = Field(False, description="Django's debug mode; not for production")
     log_format: Literal["console", "json"] = Field(
@@ -123,8 +149,9 @@ class Environment(DeclaredSettings):
         return super().expected(schema)
 
 
-# For classes and functions of a Django project; the service uses only keys.
-KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of"}
+# For classes and functions of a Django project, where the service uses only keys; and for the cache,
+# which has CACHE_URL.
+KEYS_WITHOUT_VARIABLE = {"authentication_classes", "client_of", "rate_cache"}
 FIELDS_BY_KEY = {
     key: {"tasks": "tasks_api_tasks"}.get(key, key)
     for key in TasksApiSettings.model_fields
@@ -132,8 +159,15 @@ FIELDS_BY_KEY = {
 }
 """The field of the environment for each key of `TASKS_API`, both in lower case."""
 
+# A project decides for itself what becomes of its tasks.
+_OWN_DEFAULTS = {"retention_days": 14}
 _SHARED: dict[str, Any] = {
-    key: (TasksApiSettings.model_fields[key].annotation, TasksApiSettings.model_fields[key])
+    key: (
+        Annotated[
+            TasksApiSettings.model_fields[key].annotation, TasksApiSettings.model_fields[key]
+        ],
+        _OWN_DEFAULTS.get(key, TasksApiSettings.model_fields[key].default),
+    )
     for key, field in FIELDS_BY_KEY.items()
     if field == key
 }

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 GRACE_SECONDS = 5
 """How long web and worker may finish their work after they were asked to stop."""
@@ -19,9 +19,16 @@ POLL_SECONDS = 0.1
 Process = subprocess.Popen[bytes]
 
 
-def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> int:
+def run_together(
+    commands: Mapping[str, Sequence[str]],
+    environment: Mapping[str, str],
+    *,
+    on_start: Callable[[Mapping[str, Process]], object] = lambda processes: None,
+) -> int:
     """
     Run commands until SIGINT, SIGTERM or the end of one of them, then stop the others.
+
+    `on_start` is called with the processes when all of them have been started.
 
     Their output, including errors, goes to standard output, each line with the command's name in
     front. If this process is killed, they are sent SIGTERM.
@@ -43,10 +50,11 @@ def run_together(commands: Mapping[str, Sequence[str]], environment: Mapping[str
         args = (name, process, nobody_reads)
         outputs.append(threading.Thread(target=_copy_output, args=args, daemon=True))
         outputs[-1].start()
+    on_start(processes)
     while not (signals or _ended(processes) or nobody_reads.is_set()):
         time.sleep(POLL_SECONDS)
     for name in (ended := _ended(processes)):
-        _write("run", f"{name} has ended with status {processes[name].returncode}".encode())
+        write("run", f"{name} has ended with status {processes[name].returncode}")
     had_to_kill = _stop(processes)
     for output in outputs:
         # With a timeout: processes that a process has started may keep its output open.
@@ -88,6 +96,12 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     )
 
 
+def write(name: str, text: str) -> None:
+    """Write lines to standard output, each with this name in front."""
+    for line in text.strip().splitlines():
+        _write(name, line.encode())
+
+
 def _copy_output(name: str, process: Process, nobody_reads: threading.Event) -> None:
     # To the end in any case: a process whose output is not read would block.
     for line in process.stdout or ():
@@ -123,5 +137,5 @@ def _stop(processes: Mapping[str, Process]) -> bool:
     for name in hung:
         os.killpg(processes[name].pid, signal.SIGKILL)
         processes[name].wait()
-        _write("run", f"{name} was killed: it did not stop in {KILL_AFTER_SECONDS} s".encode())
+        write("run", f"{name} was killed: it did not stop in {KILL_AFTER_SECONDS} s")
     return bool(hung)

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from service.database import database_settings, secret_key
 from service.environment import BACKENDS, read_environment
+from service.mail import mailer, settings_before_mailers
 
 environment = read_environment()
 
@@ -85,12 +86,14 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-# E-mail is written to the console. Django 6.1 has a new setting, and warns about the old one.
-CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
+
+# E-mail. Django 6.1 has a new setting, and warns about the old ones.
+
+DEFAULT_FROM_EMAIL = environment.default_from_email
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": CONSOLE_MAIL}}
+    MAILERS = {"default": mailer(environment.email_url)}
 else:
-    EMAIL_BACKEND = CONSOLE_MAIL
+    globals().update(settings_before_mailers(mailer(environment.email_url)))
 
 # Tasks.
 
@@ -104,24 +107,25 @@ TASKS = {
 TASKS_API = environment.tasks_api
 PUBLIC_URL: str = TASKS_API["PUBLIC_URL"]
 
-# The cache for rate limits; they are exact only if all web processes share it.
+# The cache for rate limits, which are counted in the database without it.
 
-try:
-    CACHES = {"default": environ.Env.cache_url_config(environment.cache_url or "locmemcache://")}
-except (ValueError, environ.ImproperlyConfigured) as error:
-    raise ImproperlyConfigured(
-        "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
-    ) from error
-if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
-    # By default it keeps only a few hundred entries, and would lose counts of clients.
-    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 1_000_000}
-if environment.web_concurrency == 1:
-    # One process can count in its own memory.
-    SILENCED_SYSTEM_CHECKS = ["tasks_api.W004"]
+if environment.cache_url:
+    try:
+        CACHES = {"default": environ.Env.cache_url_config(environment.cache_url)}
+    except (ValueError, environ.ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(
+            "CACHE_URL is not the URL of a cache, such as redis://host:6379/0."
+        ) from error
+    TASKS_API["RATE_CACHE"] = "default"
 
 # The admin's sessions; cookies only over TLS if the public URL has https.
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+IS_BEHIND_TLS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
+if IS_BEHIND_TLS:
+    # The proxy redirects from HTTP and says for how long its host has TLS (HSTS): the service answers
+    # health checks without TLS, and shares the host with what else the proxy serves.
+    SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 CSRF_TRUSTED_ORIGINS = (
     ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
 )

@@ -7,6 +7,7 @@ from typing import Any
 from service.environment import FIELDS_BY_KEY, AllVariables
 from tasks_api.conf import TasksApiSettings
 from tasks_api.declared_settings import JsonSchema
+from tasks_api.management.printing import until_nobody_reads
 
 PAGE = """\
 # Settings
@@ -95,4 +96,5 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(settings_page())
+    with until_nobody_reads():
+        sys.stdout.write(settings_page())

@@ -3,14 +3,19 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.apps import apps
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 
+from tasks_api.calls.catalogue import task_types_for
+from tasks_api.calls.patterns import unmatched_by_exposed
+from tasks_api.calls.registry import registry
 from tasks_api.clients import key_format
-from tasks_api.models import Client, ClientKey, scope_choices
+from tasks_api.clients.caller import Caller
+from tasks_api.models import Client, ClientKey, Scope, every_task, scope_choices, usual_scopes
 
 
 class Lines(forms.CharField):
@@ -29,10 +34,15 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Scopes as checkboxes, and task patterns as lines."""
 
     scopes = forms.MultipleChoiceField(
-        choices=scope_choices, widget=forms.CheckboxSelectMultiple, required=False
+        choices=scope_choices,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        # What `create_client` grants.
+        initial=usual_scopes,
     )
     task_patterns = Lines(
         required=False,
+        initial=every_task,
         help_text="Which of the exposed task types it may enqueue, one pattern on each line: shop.tasks.*",
     )
 
@@ -52,6 +62,33 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        level, sentence = _abilities(obj)
+        self.message_user(request, sentence, level)
+        for sentence in unmatched_by_exposed(obj.task_patterns):
+            self.message_user(request, sentence, messages.WARNING)
+
+
+def _abilities(client: Client) -> tuple[int, str]:
+    """Return what a client can do now, and whether that is worth a warning."""
+    if not client.scopes:
+        return messages.WARNING, f"The client {client} can do nothing: it has no scope."
+    labels = dict(scope_choices())
+    may = ", ".join(labels[scope].lower() for scope in client.scopes)
+    if Scope.ENQUEUE not in client.scopes:
+        return messages.INFO, f"The client {client} may: {may}."
+    number = len(task_types_for(Caller.of(client)))
+    if not number:
+        return (
+            messages.WARNING,
+            f"The client {client} may: {may}; but no task type, for want of a pattern.",
+        )
+    return (
+        messages.INFO,
+        f"The client {client} may: {may}; {number} of {len(registry.task_types)} task types.",
+    )
 
 
 @admin.register(ClientKey)
@@ -100,3 +137,9 @@ class ClientKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def revoke(self, request: HttpRequest, queryset: QuerySet[ClientKey]) -> None:
         number = ClientKey.objects.filter(pk__in=queryset.values("pk")).revoke()
         self.message_user(request, f"{number} revoked.")
+
+
+if apps.is_installed("django_tasks_db"):
+    from tasks_api.backends.database.admin import replace_page
+
+    replace_page()

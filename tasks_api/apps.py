@@ -20,6 +20,10 @@ class TasksApiConfig(AppConfig):
         from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
+        from tasks_api.http.protocol.malformed_headers import (  # noqa: PLC0415
+            set_malformed_headers_aside,
+        )
+        from tasks_api.results.cancelling import log_cancellations_as_such  # noqa: PLC0415
         from tasks_api.worker.parent.chores import register_chore  # noqa: PLC0415
         from tasks_api.worker.parent.pruning import PRUNE  # noqa: PLC0415
 
@@ -29,5 +33,7 @@ class TasksApiConfig(AppConfig):
         register_chore(PRUNE)
         connection_created.connect(make_bounded)
         request_started.connect(close_useless_connections)
+        log_cancellations_as_such()
+        request_started.connect(set_malformed_headers_aside)
         # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import DEFAULT_CACHE_ALIAS, caches
+from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -14,9 +14,14 @@ from django.db import connections, router
 from django.tasks.exceptions import InvalidTaskBackend
 
 from tasks_api.backends import adapter_for
+from tasks_api.calls.patterns import unmatched_by_discovered
 from tasks_api.calls.registry import registry
 from tasks_api.conf import tasks_api_settings
-from tasks_api.http.access.authentication import KeyAuthentication, authentication_classes
+from tasks_api.http.access.authentication import (
+    KeyAuthentication,
+    authentication_classes,
+    client_of,
+)
 from tasks_api.models import Client
 
 
@@ -33,6 +38,14 @@ def _task_type_messages() -> Iterator[CheckMessage]:
             hint="Set TASKS_API['TASKS'] to patterns of module paths, such as ['shop.tasks.*'].",
             id="tasks_api.W001",
         )
+    patterns = tasks_api_settings()
+    for key in ("tasks", "requeue_when_lost"):
+        for sentence in unmatched_by_discovered(getattr(patterns, key)):
+            yield Warning(
+                sentence,
+                hint=f"Correct TASKS_API['{key.upper()}'], or install the app of the task.",
+                id="tasks_api.W006",
+            )
     for name, reason in registry.unservable.items():
         yield Error(
             f"The task {name} cannot be served: {reason}",
@@ -82,6 +95,8 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
                 id="tasks_api.E005",
             )
         ]
+    if client_of_error := _client_of_error():
+        return [client_of_error]
     others = [kind.__name__ for kind in classes if not issubclass(kind, KeyAuthentication)]
     if others and not tasks_api_settings().client_of:
         return [
@@ -92,6 +107,22 @@ def check_authentication(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def _client_of_error() -> CheckMessage | None:
+    try:
+        function = client_of()
+    except ImportError as error:
+        reason = f"cannot be imported: {error}"
+    else:
+        if callable(function):
+            return None
+        reason = "is not a function"
+    return Error(
+        f"TASKS_API['CLIENT_OF'] {reason}",
+        hint="Set it to the dotted path of a function of the request.",
+        id="tasks_api.E009",
+    )
 
 
 @register(Tags.database)
@@ -108,22 +139,26 @@ def check_rates(databases: Collection[str] | None = None, **_: Any) -> list[Chec
 
 
 def messages_on_rates() -> list[CheckMessage]:
-    """Return why Django's default cache cannot count the requests of clients exactly."""
-    cache = caches[DEFAULT_CACHE_ALIAS]
-    hint = "Set CACHES['default'] to Redis or Memcached, which all web processes share."
-    if isinstance(cache, LocMemCache):
+    """Return why the requests of clients cannot be counted exactly in the cache that is named."""
+    alias = tasks_api_settings().rate_cache
+    hint = "Name a cache in Redis or Memcached, or none, to count in the database."
+    if not alias:
+        return []
+    try:
+        cache = caches[alias]
+    except InvalidCacheBackendError as error:
         return [
-            Warning(
-                "Rate limits are counted separately in the memory of each web process: with several "
-                "processes, a client can exceed its limit several times.",
-                hint=f"{hint} If there is only one web process, silence this check.",
-                id="tasks_api.W004",
+            Error(
+                f"The cache of TASKS_API['RATE_CACHE'] cannot be used: {error}",
+                hint=hint,
+                id="tasks_api.E010",
             )
         ]
-    if isinstance(cache, DatabaseCache | FileBasedCache | DummyCache):
+    if isinstance(cache, LocMemCache | DatabaseCache | FileBasedCache | DummyCache):
         return [
             Warning(
-                "Rate limits are not exact: this cache does not increment atomically.",
+                "Rate limits are not exact: the cache of TASKS_API['RATE_CACHE'] does not increment "
+                "atomically, or not for all web processes.",
                 hint=hint,
                 id="tasks_api.W005",
             )

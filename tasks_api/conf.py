@@ -60,6 +60,14 @@ class TasksApiSettings(DeclaredSettings):
             "take; 0: no cache"
         ),
     )
+    rate_cache: str = Field(
+        "",
+        description=(
+            "alias in `CACHES` of a cache that all web processes share and that increments atomically, "
+            "such as Redis or Memcached, for the counters of rate limits; without it, they are in the "
+            "database"
+        ),
+    )
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, le=MAX_BYTES, description="the maximum size of a request body"
     )
@@ -92,7 +100,7 @@ class TasksApiSettings(DeclaredSettings):
         ),
     )
     retention_days: int = Field(
-        14,
+        0,
         ge=0,
         le=MAX_RETENTION_DAYS,
         description=(

@@ -18,7 +18,7 @@ class DeclaredSettings(BaseModel):
     Settings with names in upper case, as fields in lower case.
 
     If a field's type does not say which values are allowed, `json_schema_extra` does, under
-    `expected`.
+    `expected`. A field with `repr=False` is a secret: messages do not repeat its value.
     """
 
     types: ClassVar[dict[str, str]] = {
@@ -58,8 +58,9 @@ class DeclaredSettings(BaseModel):
         for name in names:
             called = f"{within}[{name!r}]" if within else name
             if name in schemas:
-                value = shortened(given[str(name)])
-                lines.append(f"{called} must be {cls.expected(schemas[str(name)])}, not {value}.")
+                is_secret = not cls.model_fields[str(name).lower()].repr
+                not_this = "" if is_secret else f", not {shortened(given[str(name)])}"
+                lines.append(f"{called} must be {cls.expected(schemas[str(name)])}{not_this}.")
             else:
                 lines.append(f"{within} has no setting {name!r}; allowed: {', '.join(schemas)}.")
         raise ImproperlyConfigured("\n".join(lines))

@@ -1,4 +1,8 @@
-"""The reasons why a task was ended from outside its function; a docstring is the default message."""
+"""
+The reasons why a task failed although its function raised nothing.
+
+The docstring of a `TaskEnded` is its default message.
+"""
 
 import inspect
 
@@ -33,3 +37,11 @@ class ResultTooLarge(ResultNotStorable):
 
 class TransactionLeftOpen(TaskEnded):
     """The task returned inside a database transaction; what it changed there was rolled back."""
+
+
+class ArgumentsDoNotFit(ValueError):
+    """A function that is `@typed` was enqueued with arguments that do not fit its hints."""
+
+
+class ReturnValueDoesNotFit(ValueError):
+    """A function that is `@typed` returned what does not fit its hint, or what has no JSON."""

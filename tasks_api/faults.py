@@ -5,10 +5,15 @@ The same kind of fault has the same code everywhere: `missing` is used in a body
 query.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 MAX_FAULTS = 100
 """The maximum number of faults that one answer lists."""
+
+MAX_POINTER_LENGTH = 512
+"""The maximum length of what locates a fault, in characters."""
 
 
 def json_pointer(*members: str | int) -> str:
@@ -30,9 +35,40 @@ class Fault:
     parameter: str | None = None
     header: str | None = None
 
+    @classmethod
+    def at(cls, code: str, detail: str, *members: str | int) -> "Fault":
+        """
+        Build a fault of the value at this path in the body, whose names may be as long as the body.
+
+        If its pointer would be too long, the fault has that of the nearest value around it instead.
+        """
+        pointer = ""
+        for member in members:
+            is_short = len(str(member)) < MAX_POINTER_LENGTH
+            longer = pointer + json_pointer(member) if is_short else None
+            if longer is None or len(longer) > MAX_POINTER_LENGTH:
+                return cls(code, f"Somewhere in this value: {detail}", pointer=pointer)
+            pointer = longer
+        return cls(code, detail, pointer=pointer)
+
     def under(self, *members: str | int) -> "Fault":
         """Return the same fault for a body in which the value is nested deeper."""
         return Fault(self.code, self.detail, pointer=json_pointer(*members) + (self.pointer or ""))
+
+
+def shortened(text: str, length: int) -> str:
+    """Cut a text that is longer, and mark that."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def unknown_members(given: Iterable[str], allowed: Collection[str]) -> list[Fault]:
+    """Return the faults of an object's members that are not allowed, `MAX_FAULTS` at most."""
+    known = f"allowed: {', '.join(allowed)}" if allowed else "no members are allowed"
+    unknown = (name for name in given if name not in allowed)
+    return [
+        Fault.at("unknown_member", f"Unknown member; {known}.", name)
+        for name in islice(unknown, MAX_FAULTS)
+    ]
 
 
 FAULT_CODES: dict[str, str] = {
@@ -72,6 +108,7 @@ FAULT_CODES: dict[str, str] = {
     "unknown_client": "There is no client with this name.",
     "cursor": "The cursor was not issued for this list.",
     "host": "The header `Host` names a host that is not in ALLOWED_HOSTS.",
+    "media_type": "The header `Content-Type` is not a well-formed media type.",
     "idempotency_key": "The header `Idempotency-Key` is not a valid idempotency key.",
     # The values of arguments, by their type hints.
     "multiple_values": "An argument is given both by position and by keyword.",

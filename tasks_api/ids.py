@@ -10,6 +10,7 @@ This module imports no other of ours: a task backend loads it while `@task` runs
 loaded.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from uuid import UUID
 PROJECT = 0
 """The owner number of the project's own code."""
 
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _RANDOM_BITS = 42
 _LOW_TIME_BITS = 20
 _VERSION = 8
@@ -57,6 +59,11 @@ def task_id(owner: int, milliseconds: int, random: int) -> UUID:
         | low_time << _RANDOM_BITS
         | random
     )
+
+
+def canonical_id(identifier: str) -> str:
+    """Write a UUID in lower case, as tasks have it; clients may write it in any case (RFC 9562)."""
+    return identifier.lower() if _UUID.fullmatch(identifier) else identifier
 
 
 def owner_of(identifier: UUID) -> int:

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +17,7 @@ from tasks_api import models
 from tasks_api.clients.keys import forget_remembered_keys, issue
 from tasks_api.clients.last_use import last_uses
 from tasks_api.monitoring.queues import forget_figures
+from tests.live_run import RunCommand, Running
 from tests.live_service import DEADLINE, LiveService, bearer
 from tests.postgresql import PostgreSQLServer, create_database, drop_database
 
@@ -142,6 +143,36 @@ def start_service(
             return stack.enter_context(running(service, worker=worker))
 
         yield start
+
+
+@pytest.fixture
+def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunCommand]:
+    """A function that starts the command on an empty database, and waits until it is ready."""
+    started: list[Running] = []
+
+    def start(
+        arguments: Sequence[str] = (),
+        *,
+        until_ready: bool = True,
+        stdout: int | None = None,
+        **environment: str,
+    ) -> Running:
+        defaults = {
+            "DATABASE_URL": new_database_url(),
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
+            "WEB_CONCURRENCY": "1",
+        }
+        directory = tmp_path / f"run{len(started)}"
+        directory.mkdir()
+        running = Running(directory, defaults | environment, arguments, stdout)
+        started.append(running)
+        if until_ready:
+            running.wait_until_ready()
+        return running
+
+    yield start
+    for running in started:
+        running.close()
 
 
 @pytest.fixture

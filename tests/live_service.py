@@ -68,7 +68,7 @@ class LiveService:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **os.environ,
-            "SECRET_KEY": "only-for-tests",
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
             "TASK_APPS": "tests",
             "TASKS_API_TASKS": "service.tasks.*,tests.tasks.*",
             "DATABASE_URL": database_url,

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-which-everybody-may-read")
 
 from service.settings import *  # noqa: F403
 from service.settings import DATABASES, INSTALLED_APPS, TASKS_API

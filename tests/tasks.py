@@ -1,9 +1,15 @@
 """The tests' own tasks: what a task can be, take, return and fail with."""
 
 import asyncio
-from typing import Any
+import dataclasses
+import enum
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypedDict, Unpack
 
 from django.tasks import TaskContext, task
+from pydantic import BaseModel, Field
+
+from tasks_api.typed import typed
 
 
 class NoJSON:
@@ -112,6 +118,59 @@ def has_a_queue_and_a_priority() -> str:
 def positional_only(number: int, /, *, flag: bool = False) -> list[Any]:
     """Take one argument by position alone and one by keyword alone."""
     return [number, flag]
+
+
+class Size(enum.Enum):
+    """How much is baked at once."""
+
+    BATCH = "batch"
+    SINGLE = "single"
+
+
+@dataclasses.dataclass
+class Order:
+    """What somebody wants."""
+
+    loaves: Annotated[int, Field(ge=1)]
+    size: Size = Size.SINGLE
+
+
+class Receipt(BaseModel):
+    """What somebody gets."""
+
+    orders: list[Order]
+    ready_at: datetime
+    notes: set[str] = set()
+
+
+class Extras(TypedDict, total=False):
+    """What somebody may want besides."""
+
+    patience: timedelta
+
+
+@task
+@typed
+def book(at: datetime, *orders: Order, **extras: Unpack[Extras]) -> Receipt:
+    """Book orders."""
+    return Receipt(orders=list(orders), ready_at=at + extras.get("patience", timedelta()))
+
+
+@task(takes_context=True)
+@typed
+async def book_later(context: TaskContext[Any, Any], order: Order | None, attempt: int) -> Receipt:
+    """Book an order, asynchronously."""
+    assert order is None or isinstance(order, Order)
+    assert context.attempt == attempt
+    await asyncio.sleep(0)
+    return Receipt(orders=[order] if order else [], ready_at=context.task_result.enqueued_at)
+
+
+@task
+@typed
+def return_another_type() -> Receipt:
+    """Return what the hint does not say."""
+    return 1  # type: ignore[return-value]
 
 
 alias_of_echo = echo.using(priority=9)

@@ -27,7 +27,10 @@ def reported() -> Iterator[tuple[str, str]]:
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name(id="Fault"), args=[ast.Constant(value=code), *_]):
+                case ast.Call(
+                    func=ast.Name(id="Fault") | ast.Attribute(ast.Name(id="Fault"), "at"),
+                    args=[ast.Constant(value=code), *_],
+                ):
                     yield str(code), path.name
 
 

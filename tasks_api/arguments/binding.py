@@ -1,14 +1,18 @@
 """Binds a client's call to the parameters of a function, as Python does, and reports all faults."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic_core import CoreSchema
 
 from tasks_api.arguments.value_check import ValueCheck
 from tasks_api.arguments.value_faults import MISSING, MULTIPLE_VALUES, TOO_LONG, UNKNOWN_MEMBER
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import MAX_FAULTS, Fault
+
+type Look = Callable[..., tuple[Any, list[Fault]]]
+"""A method of `ValueCheck`: it returns what becomes of a value, and the value's faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ class Further:
     is_unpacked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The arguments of a call after a look at each of them, and why the call does not fit."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    faults: list[Fault]
+
+
 @dataclass(frozen=True)
 class Binder:
     """The parameters of a function, ready to check calls against."""
@@ -56,36 +69,49 @@ class Binder:
         yield from self.positional
         yield from self.keyword_only
 
-    def faults(self, args: list[Any], kwargs: dict[str, Any]) -> list[Fault]:
-        """Return why the function cannot be called like this."""
-        faults: list[Fault] = []
+    def bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> "Bound":
+        """
+        Look at each argument of a call, and find out why the function cannot be called like this.
+
+        It stops after `MAX_FAULTS` reasons.
+        """
+        bound_args, bound_kwargs = list(args), dict(kwargs)
+        faults = list(islice(self._bind(bound_args, bound_kwargs, look), MAX_FAULTS))
+        return Bound(bound_args, bound_kwargs, faults)
+
+    def _bind(self, args: list[Any], kwargs: dict[str, Any], look: Look) -> Iterator[Fault]:
+        """Replace each argument with what becomes of it; yield the faults."""
         for position, argument in enumerate(self.positional[: len(args)]):
-            faults += argument.value.faults(args[position], "args", position)
-        if len(args) > len(self.positional):
-            faults += self._faults_of_rest(args)
+            args[position], found = look(argument.value, args[position], "args", position)
+            yield from found
+        if len(args) > (named_ones := len(self.positional)):
+            args[named_ones:], found = self._rest(args[named_ones:], look)
+            yield from found
         others: dict[str, Any] = {}
         for name, value in kwargs.items():
             named = self.by_keyword.get(name)
             if named is None:
                 if self.others is None or name in self.refused_keywords:
-                    faults.append(_fault(UNKNOWN_MEMBER, "kwargs", name))
+                    yield _fault(UNKNOWN_MEMBER, "kwargs", name)
                 else:
                     others[name] = value
             elif named.position is not None and named.position < len(args):
-                faults.append(_fault(MULTIPLE_VALUES, "kwargs", name))
+                yield _fault(MULTIPLE_VALUES, "kwargs", name)
             else:
-                faults += named.value.faults(value, "kwargs", name)
+                kwargs[name], found = look(named.value, value, "kwargs", name)
+                yield from found
         if others and self.others is not None:
-            faults += self.others.values.faults(others, "kwargs")
-        faults += self._missing(len(args), kwargs)
-        return faults[:MAX_FAULTS]
+            of_others, found = look(self.others.values, others, "kwargs")
+            kwargs.update(of_others)
+            yield from found
+        yield from self._missing(len(args), kwargs)
 
-    def _faults_of_rest(self, args: list[Any]) -> list[Fault]:
+    def _rest(self, values: list[Any], look: Look) -> tuple[Any, list[Fault]]:
         first = len(self.positional)
         if self.rest is not None:
-            return self.rest.values.faults(args[first:], "args", first=first)
+            return look(self.rest.values, values, "args", first=first)
         code, detail = TOO_LONG
-        return [_fault((code, detail.format(max_length=first)), "args")]
+        return values, [_fault((code, detail.format(max_length=first)), "args")]
 
     def _missing(self, given: int, kwargs: dict[str, Any]) -> Iterator[Fault]:
         for argument in self:
@@ -99,4 +125,4 @@ class Binder:
 
 
 def _fault(code_and_detail: tuple[str, str], *at: str | int) -> Fault:
-    return Fault(*code_and_detail, pointer=json_pointer(*at))
+    return Fault.at(*code_and_detail, *at)

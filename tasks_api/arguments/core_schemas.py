@@ -1,10 +1,12 @@
 """Pydantic's schemas of type hints: how to get one, its parts, and which have no JSON form."""
 
 import enum
-from collections.abc import Iterator
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import CoreSchema
 
 type Node = dict[str, Any]
 """One of pydantic's schemas, as `pydantic_core.core_schema` describes them."""
@@ -34,20 +36,29 @@ class NoJSONForm(Exception):
     """No JSON value corresponds to the hint."""
 
 
-def core_schema_of(hint: Any) -> Node:
+def adapter_of(hint: Any) -> TypeAdapter[Any]:
     """
-    Return pydantic's own schema of a hint.
+    Return pydantic's adapter of a hint.
 
     Raises:
         NoJSONForm: pydantic has no schema for it, or a name in the hint cannot be resolved.
 
     """
     try:
-        schema = TypeAdapter(hint).core_schema
+        with warnings.catch_warnings():
+            # That pydantic does not enforce it is nothing to warn of: the value is JSON.
+            warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier")
+            adapter: TypeAdapter[Any] = TypeAdapter(hint)
         # A class with unresolved names yields a placeholder that fails when it is read.
-        return dict(schema)
+        dict(adapter.core_schema)
     except Exception as error:
         raise NoJSONForm from error
+    return adapter
+
+
+def core_schema_of(hint: Any) -> Node:
+    """Return pydantic's own schema of a hint; raises what `adapter_of` raises."""
+    return dict(adapter_of(hint).core_schema)
 
 
 def children_of(node: Node) -> Iterator[Node]:
@@ -67,6 +78,41 @@ def _outermost(part: Any) -> Iterator[Node]:
         case list() | tuple():
             for each in part:
                 yield from _outermost(each)
+
+
+def contains(node: Node, kind: str) -> bool:
+    """Return whether a schema is of this type, or one within it is."""
+    return node["type"] == kind or any(contains(child, kind) for child in children_of(node))
+
+
+def rebuilt(part: Any, change: Callable[[Node, bool], Node], *, in_name: bool = False) -> Any:
+    """
+    Return a copy of a schema of pydantic's in which each schema is changed, the innermost first.
+
+    `change` is told whether a schema is for the names of an object's members.
+    """
+    match part:
+        case {"type": str()}:
+            inner = {
+                key: value
+                if key in NOT_SCHEMAS
+                else rebuilt(value, change, in_name=in_name or key == "keys_schema")
+                for key, value in part.items()
+            }
+            return change(inner, in_name)
+        case dict():
+            return {name: rebuilt(each, change, in_name=in_name) for name, each in part.items()}
+        case list() | tuple():
+            return type(part)(rebuilt(each, change, in_name=in_name) for each in part)
+        case _:
+            return part
+
+
+def wrapped(node: Node, wrap: Callable[[CoreSchema], CoreSchema]) -> Node:
+    """Return a schema around this one that other schemas refer to in its place."""
+    inner = {key: value for key, value in node.items() if key != "ref"}
+    outer = wrap(cast(CoreSchema, inner))
+    return {**outer, **({"ref": node["ref"]} if "ref" in node else {})}
 
 
 def runs_code(node: Node) -> bool:

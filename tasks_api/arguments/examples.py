@@ -6,6 +6,7 @@ from typing import Any
 
 _FORMATS = {
     "date-time": "2026-11-22T09:00:00Z",
+    "date-time-local": "2026-11-22T09:00:00",
     "date": "2026-11-22",
     "time": "09:00:00Z",
     "duration": "PT30M",

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from enum import Enum
+from typing import Any, cast
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import CoreSchema, core_schema
 
-from tasks_api.arguments.core_schemas import NoJSONForm, children_of, core_schema_of
+from tasks_api.arguments.core_schemas import Node, NoJSONForm, children_of
 
 _DEFINITIONS = "#/$defs/"
 _INT64 = range(-(2**63), 2**63)
@@ -64,6 +65,13 @@ class PreciseSchema(GenerateJsonSchema):
         del described["format"]
         return described
 
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> dict[str, Any]:
+        """Describe times without an offset as such: RFC 3339's `date-time` has one."""
+        described = super().datetime_schema(schema)
+        if schema.get("tz_constraint") == "naive":
+            described["format"] = "date-time-local"
+        return described
+
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> dict[str, Any]:
         return {"type": "string", "format": "decimal"}
 
@@ -75,6 +83,14 @@ class PreciseSchema(GenerateJsonSchema):
         described = super().int_schema(schema)
         if all(described[bound] in _INT64 for bound in _BOUNDS if bound in described):
             described["format"] = "int64"
+        return described
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> dict[str, Any]:
+        """Name a discriminator only if its values are strings, as OpenAPI wants it."""
+        described = super().tagged_union_schema(schema)
+        tags = (tag.value if isinstance(tag, Enum) else tag for tag in schema["choices"])
+        if not all(isinstance(tag, str) for tag in tags):
+            described.pop("discriminator", None)
         return described
 
     def model_schema(self, schema: core_schema.ModelSchema) -> dict[str, Any]:
@@ -95,19 +111,33 @@ class PublishedSchema(PreciseSchema):
         return _plain_array(super().named_tuple_schema(schema))
 
 
-def return_schema(hint: Any) -> dict[str, Any]:
+def return_schema(schema: Node) -> dict[str, Any]:
     """
     Describe the JSON of a function's return value as a backend stores it.
 
     Raises:
-        NoJSONForm: a backend cannot store a value of this hint.
+        NoJSONForm: a backend cannot store a value of this schema.
 
     """
-    schema = core_schema_of(hint)
     if not _is_returnable(schema):
         raise NoJSONForm
+    return _output(schema, "validation")
+
+
+def stored_schema(schema: Node) -> dict[str, Any]:
+    """
+    Describe the JSON that pydantic makes of a return value.
+
+    Raises:
+        NoJSONForm: it can make none.
+
+    """
+    return _output(schema, "serialization")
+
+
+def _output(schema: Node, mode: JsonSchemaMode) -> dict[str, Any]:
     try:
-        described = PublishedSchema().generate(schema)
+        described = PublishedSchema().generate(cast(CoreSchema, schema), mode)
     except Exception as error:
         raise NoJSONForm from error
     definitions = described.get("$defs", {})

@@ -4,11 +4,11 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from django.tasks import Task
+from typing_extensions import ReadOnly
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -20,8 +20,7 @@ if sys.version_info >= (3, 14):
 else:
     _signature = inspect.signature
 
-_READ_ONLY = getattr(typing, "ReadOnly", None)
-_QUALIFIERS = {typing.Required, typing.NotRequired, _READ_ONLY} - {None}
+_QUALIFIERS = {typing.Required, typing.NotRequired, ReadOnly}
 # Parameters taken from another function.
 _UNKNOWN = (typing.ParamSpecArgs, typing.ParamSpecKwargs, typing.TypeVarTuple)
 _EMPTY = inspect.Parameter.empty
@@ -67,7 +66,7 @@ class Signature:
     """The parameters whose hints contain an undefined name; `return` is the return hint."""
 
     @classmethod
-    def of(cls, task: "Task[..., Any]") -> "Signature":
+    def of(cls, function: Callable[..., Any], *, takes_context: bool) -> "Signature":
         """
         Read the signature of a task's function.
 
@@ -76,22 +75,23 @@ class Signature:
                 keyword that Django cannot pass on.
 
         """
-        return _SignatureReader(task).read()
+        return _SignatureReader(function, takes_context).read()
 
 
 class _SignatureReader:
-    def __init__(self, task: "Task[..., Any]") -> None:
-        self.task = task
-        self.function = inspect.unwrap(task.func)
+    def __init__(self, function: Callable[..., Any], takes_context: bool) -> None:
+        self.decorated = function
+        self.function = inspect.unwrap(function)
+        self.takes_context = takes_context
         self.unresolved: list[str] = []
 
     def read(self) -> Signature:
         try:
-            signature = _signature(self.task.func)
+            signature = _signature(self.decorated)
         except (TypeError, ValueError, NameError) as error:
             raise UnservableSignature("The function's signature cannot be determined.") from error
         parameters = list(signature.parameters.values())
-        if self.task.takes_context:
+        if self.takes_context:
             parameters = parameters[1:]
         by_kind: dict[Any, list[inspect.Parameter]] = {}
         for parameter in parameters:
@@ -190,11 +190,30 @@ def _unpacked(hint: Any) -> Any:
 
 def _members(typed_dict: type[TypedDict]) -> Iterator[Parameter]:  # type: ignore[valid-type]
     origin: Any = typing.get_origin(typed_dict) or typed_dict
+    parameters = getattr(origin, "__parameters__", ())
+    given = dict(zip(parameters, typing.get_args(typed_dict), strict=False))
     for name, hint in typing.get_type_hints(origin, include_extras=True).items():
         # If annotations are strings, `__required_keys__` ignores their qualifiers.
-        is_required = name in origin.__required_keys__
-        while (qualifier := typing.get_origin(hint)) in _QUALIFIERS:
-            if qualifier is not _READ_ONLY:
-                is_required = qualifier is typing.Required
-            hint = typing.get_args(hint)[0]  # noqa: PLW2901 -- peels it
-        yield Parameter(name, hint, is_required)
+        is_required, unqualified = _unqualified(hint, name in origin.__required_keys__)
+        yield Parameter(name, _filled_in(unqualified, given), is_required)
+
+
+def _unqualified(hint: Any, is_required: bool) -> tuple[bool, Any]:
+    """Return whether a member is required, and its hint without qualifiers, which may be nested."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        is_required, inner = _unqualified(hint.__origin__, is_required)
+        return is_required, typing.Annotated[inner, *hint.__metadata__]
+    if origin not in _QUALIFIERS:
+        return is_required, hint
+    if origin is not ReadOnly:
+        is_required = origin is typing.Required
+    return _unqualified(typing.get_args(hint)[0], is_required)
+
+
+def _filled_in(hint: Any, given: dict[Any, Any]) -> Any:
+    """Return a hint with the arguments of a generic class in place of its parameters."""
+    if isinstance(hint, typing.TypeVar):
+        return given.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ())
+    return hint[tuple(given.get(each, each) for each in parameters)] if parameters else hint

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic_core import ValidationError
 
 from tasks_api.arguments.strict_schema import UNION_LABEL
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault
+
+_MAX_ENTRIES = 2000
+"""How many errors are looked at: members of unions may report the same fault any number of times."""
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -15,7 +19,12 @@ MISSING = ("missing", "Should be present.")
 UNKNOWN_MEMBER = ("unknown_member", "Should not be present.")
 MULTIPLE_VALUES = ("multiple_values", "Should be passed by position or by keyword, not both.")
 TOO_LONG = ("too_long", "Should have {max_length} or fewer entries.")
+TOO_DEEP = ("too_deep", "Should nest less deeply.")
 VALUE_ERROR = ("value_error", "Should pass the validation of its type.")
+_NO_EXPONENT = (
+    "integer_type",
+    "Should be written without a fraction and an exponent, because it is beyond 2^53.",
+)
 _TOO_LARGE = ("number_too_large", "Should be within the range of a double.")
 
 # For each code and text, the types of pydantic's errors; their context fills the braces.
@@ -38,7 +47,7 @@ _ERRORS: dict[tuple[str, str], str] = {
     ("null_type", "Should be null."): "none_required",
     ("too_short", "Should have {min_length} or more entries."): "too_short",
     TOO_LONG: "too_long unexpected_positional_argument",
-    ("too_deep", "Should nest less deeply."): "recursion_loop recursion_depth_exceeded",
+    TOO_DEEP: "recursion_loop recursion_depth_exceeded",
     ("string_too_short", "Should have {min_length} or more characters."): "string_too_short",
     ("string_too_short", "Should have {min_length} or more bytes."): "bytes_too_short",
     ("string_too_long", "Should have {max_length} or fewer characters."):
@@ -104,16 +113,24 @@ def code_and_detail(error_type: str, context: dict[str, Any]) -> tuple[str, str]
 
 
 def faults_of(
-    error: ValidationError, value: Any, at: tuple[str | int, ...], first: int
+    error: ValidationError,
+    value: Any,
+    at: tuple[str | int, ...],
+    first: int,
+    *,
+    tells_messages: bool,
 ) -> Iterator[Fault]:
-    """Yield the faults of the value at the path `at`, or of the array there from index `first` on."""
+    """
+    Yield the faults of the value at the path `at`, or of the array there from index `first` on.
+
+    With `tells_messages`, the messages of custom validators are repeated, which is not for clients.
+    """
     seen = set()
-    for entry in _entries(error):
+    for entry in islice(_entries(error), _MAX_ENTRIES):
         kind, loc, context = entry["type"], entry["loc"], entry.get("ctx", {})
         code, detail = code_and_detail(kind, context)
         members, found = _located(loc, value, is_absent=(code, detail) == MISSING)
-        if kind == "float_type" and type(found) is int:
-            code, detail = _TOO_LARGE
+        code, detail = _of_number(kind, found) or (code, detail)
         if kind in {"union_tag_not_found", "union_tag_invalid"}:
             members += (discriminator := _discriminator(context))
             if discriminator and kind == "union_tag_not_found":
@@ -122,13 +139,24 @@ def faults_of(
             detail = detail.replace("'", '"')
         if loc[-1:] == ["[key]"] and members[-1:] != ["[key]"]:
             detail = detail.replace("Should", "The member's name should", 1)
+        if tells_messages and code == VALUE_ERROR[0]:
+            detail = entry["msg"]
         if first and members and isinstance(members[0], int):
             members[0] += first
-        fault = Fault(code, detail, pointer=json_pointer(*at, *members))
+        fault = Fault.at(code, detail, *at, *members)
         # Several members of a union may report the same fault.
         if fault not in seen:
             seen.add(fault)
             yield fault
+
+
+def _of_number(kind: str, value: Any) -> tuple[str, str] | None:
+    """Return the code and the detail for a number whose type alone does not say what is wrong."""
+    if kind == "float_type" and type(value) is int:
+        return _TOO_LARGE
+    if kind == "int_type" and type(value) is float and value.is_integer():
+        return _NO_EXPONENT
+    return None
 
 
 def _entries(error: ValidationError) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 from tasks_api.backends import Call, adapter_for
 from tasks_api.calls.checking import check_call, require_object
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import MAX_FAULTS, Fault, json_pointer, unknown_members
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, Problem
 
 MEMBER = "tasks"
@@ -23,12 +23,7 @@ def items_of(body: Any) -> list[Any]:
 
     """
     require_object(body)
-    detail = f"Unknown member; allowed: {MEMBER}."
-    faults = [
-        Fault("unknown_member", detail, pointer=json_pointer(name))
-        for name in body
-        if name != MEMBER
-    ]
+    faults = unknown_members(body, (MEMBER,))
     if fault := _fault_of(body.get(MEMBER), is_there=MEMBER in body):
         faults.append(fault)
     if faults:

@@ -7,11 +7,12 @@ from django.tasks import Task
 from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 from django.tasks.exceptions import InvalidTask
 
+from tasks_api.arguments.whole_numbers import as_integer
 from tasks_api.backends import Call, adapter_for
 from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import Fault, json_pointer
+from tasks_api.faults import Fault, unknown_members
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
 from tasks_api.timestamps import as_stored, parse_timestamp
 
@@ -37,6 +38,7 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
 
     """
     require_object(body)
+    body = _without_nulls(body)
     if faults := _faults_of_form(body) + faults_of_members(body, caller):
         raise InvalidRequest(faults=faults)
     task_type = registry.task_types.get(body["task"])
@@ -44,13 +46,13 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         fault = Fault("unknown_task", "Should be the name of a task type.", pointer="/task")
         raise UnknownTask(faults=[fault])
     args, kwargs = body.get("args", []), body.get("kwargs", {})
-    task_type.arguments.check(args, kwargs)
+    args, kwargs = task_type.arguments.check(args, kwargs)
     return Call(
         task=_placed(task_type.task, body),
         args=args,
         kwargs=kwargs,
         owner=caller.number if owner is None else owner,
-        members={name: body[name] for name in call_members if body.get(name) is not None},
+        members={name: body[name] for name in call_members if name in body},
     )
 
 
@@ -69,9 +71,17 @@ def require_object(body: Any) -> None:
         )
 
 
+def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out optional members that are null, which is the same as absent."""
+    optional = (*MEMBERS[1:], *call_members)
+    return {
+        name: value for name, value in body.items() if value is not None or name not in optional
+    }
+
+
 def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
     """Return the task with the queue, the priority and the `run_after` of the call."""
-    queue_name, priority = body.get("queue_name"), body.get("priority")
+    queue_name, priority = body.get("queue_name"), as_integer(body.get("priority"))
     run_after = _run_after(body["run_after"]) if "run_after" in body else None
     adapter = adapter_for(task.backend)
     if faults := adapter.refusals(task, queue_name, priority, run_after):
@@ -98,16 +108,7 @@ def refused_by_backend() -> NotSupportedByBackend:
 
 
 def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
-    known = (*MEMBERS, *call_members)
-    faults = [
-        Fault(
-            "unknown_member",
-            f"Unknown member; allowed: {', '.join(known)}.",
-            pointer=json_pointer(name),
-        )
-        for name in body
-        if name not in known
-    ]
+    faults = unknown_members(body, (*MEMBERS, *call_members))
     if "task" not in body:
         faults.append(Fault("missing", "Should name a task type.", pointer="/task"))
     for name, kind, code, detail in _TYPES:
@@ -123,10 +124,10 @@ def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
 
 
 def _fault_of_priority(value: Any) -> str | None:
-    # Exactly int: bool is a subclass of it.
-    if type(value) is not int:
+    priority = as_integer(value)
+    if priority is None:
         return "integer_type"
-    return None if TASK_MIN_PRIORITY <= value <= TASK_MAX_PRIORITY else "out_of_range"
+    return None if TASK_MIN_PRIORITY <= priority <= TASK_MAX_PRIORITY else "out_of_range"
 
 
 def _run_after(value: Any) -> datetime | None:

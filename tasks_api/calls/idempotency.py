@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 from tasks_api.backends import Call, StoredTask, adapter_for
 from tasks_api.calls.enqueueing import EnqueuedIncompletely
+from tasks_api.ids import canonical_id
 from tasks_api.json_text import json_text
 from tasks_api.models import IdempotencyRecord
 from tasks_api.problems import IdempotencyInProgress, IdempotencyKeyReused
@@ -49,7 +50,8 @@ class KeyedRequest:
     @classmethod
     def of(cls, client: int, key: str, path: str, body: Any) -> "KeyedRequest":
         """Compute the fingerprint; the formatting of the JSON does not matter."""
-        meaning = json.dumps(["POST", path.rstrip("/"), body], sort_keys=True)
+        resource = [canonical_id(part) for part in path.rstrip("/").split("/")]
+        meaning = json.dumps(["POST", "/".join(resource), body], sort_keys=True)
         fingerprint = hashlib.sha256(meaning.encode()).hexdigest()
         return cls(client=client, key=key, fingerprint=fingerprint)
 

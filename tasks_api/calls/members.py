@@ -40,7 +40,7 @@ class CallMember:
 
 
 MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
-"""The members that every call can have."""
+"""The members that every call can have; only the first is required."""
 
 call_members: Registered[CallMember] = Registered("member of calls", reserved=MEMBERS)
 
@@ -55,6 +55,6 @@ def faults_of_members(body: dict[str, Any], caller: Caller) -> list[Fault]:
     return [
         fault.under(name)
         for name, member in call_members.items()
-        if body.get(name) is not None
+        if name in body
         for fault in member.check(body[name], caller)
     ]

@@ -6,7 +6,7 @@ A name that a client sends is only looked up in this registry; it is never impor
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -16,6 +16,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.tasks import Task
+from django.tasks.exceptions import InvalidTask
 from django.utils.module_loading import module_has_submodule
 
 from tasks_api.arguments import Arguments, UnservableSignature
@@ -76,6 +77,11 @@ class Registry:
         self.unservable = {}
 
     @property
+    def discovered(self) -> Collection[str]:
+        """The names of all tasks, exposed or not."""
+        return self._discovered.keys()
+
+    @property
     def task_types(self) -> Mapping[str, TaskType]:
         """Every exposed task type by its name, in alphabetical order."""
         if self._task_types is None:
@@ -97,6 +103,12 @@ def _import(name: str) -> ModuleType:
         return import_module(name)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, InvalidTask) and str(error).startswith("Queue "):
+            # Django does not say where queues are listed.
+            reason += (
+                " Add it to QUEUES of the task's backend in the setting TASKS, which are the variable "
+                "TASKS_QUEUES of the service."
+            )
         raise ImproperlyConfigured(
             f"The tasks module {name} cannot be imported: {reason}"
         ) from error

@@ -12,6 +12,7 @@ from tasks_api.models.client import (
 )
 from tasks_api.models.client_key import ClientKey, ClientKeyQuerySet
 from tasks_api.models.idempotency_record import IdempotencyRecord
+from tasks_api.models.rate_count import RateCount, Spent
 from tasks_api.models.scope import (
     Scope,
     register_scope,
@@ -31,7 +32,9 @@ __all__ = [
     "ClientKeyQuerySet",
     "ClientQuerySet",
     "IdempotencyRecord",
+    "RateCount",
     "Scope",
+    "Spent",
     "TaskOwner",
     "Worker",
     "WorkerQuerySet",

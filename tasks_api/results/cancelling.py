@@ -1,12 +1,18 @@
 """Cancelling a task before a worker starts it."""
 
-from django.tasks import TaskResultStatus
+import logging
+from typing import Any
+
+from django.tasks import TaskResult, TaskResultStatus
+from django.tasks import signals as django
 
 from tasks_api.backends import StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.problems import NotCancellable, NotFound
 from tasks_api.results.reading import find
+
+logger = logging.getLogger("tasks_api.results")
 
 
 def cancel(identifier: str, caller: Caller) -> StoredTask:
@@ -21,10 +27,27 @@ def cancel(identifier: str, caller: Caller) -> StoredTask:
     """
     adapter, task = find(identifier, caller)
     if task.status == TaskResultStatus.READY:
-        ended = adapter.cancel(identifier)
+        ended = adapter.cancel(task.id)
         if ended is None:
             raise NotFound
         task = ended
-    if [error.exception_class_path for error in task.errors] != [TaskCancelled.class_path()]:
+    if not _is_cancelled(task):
         raise NotCancellable
     return task
+
+
+def log_cancellations_as_such() -> None:
+    """Log a cancellation, which is no error, instead of the error that Django logs for every FAILED task."""
+    django.task_finished.disconnect(django.log_task_finished)
+    django.task_finished.connect(_log_task_finished)
+
+
+def _log_task_finished(*, sender: Any, task_result: "TaskResult[..., Any]", **others: Any) -> None:
+    if _is_cancelled(task_result):
+        logger.info("Task %s (%s) was cancelled", task_result.id, task_result.task.module_path)
+    else:
+        django.log_task_finished(sender, task_result, **others)
+
+
+def _is_cancelled(task: "StoredTask | TaskResult[..., Any]") -> bool:
+    return [error.exception_class_path for error in task.errors] == [TaskCancelled.class_path()]

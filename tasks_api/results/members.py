@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks_api.backends import StoredTask
+from tasks_api.clients.caller import Caller
 from tasks_api.registered import Registered
-from tasks_api.results.representation import TaskRepresentation
+from tasks_api.results.representation import TaskRepresentation, sees_results
 
 logger = logging.getLogger("tasks_api.results")
 
@@ -28,12 +29,15 @@ class TaskMember:
         name: the member.
         hint: the type of its values, including None, for the OpenAPI document.
         values: returns the values by task id, without those that are null.
+        needs_read: whether it is null for a client without the scope `read`, such as the progress of
+            a task; False for what the client itself has set.
 
     """
 
     name: str
     hint: Any
     values: Callable[[Sequence[StoredTask]], Mapping[str, Any]]
+    needs_read: bool = True
 
 
 task_members: Registered[TaskMember] = Registered(
@@ -46,20 +50,24 @@ def register_task_member(member: TaskMember) -> None:
     task_members.add(member.name, member)
 
 
-def members_of(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
-    """Return the additional members of tasks by their ids."""
-    values = {name: member.values(tasks) for name, member in task_members.items()}
+def members_of(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:
+    """Return the additional members of tasks by their ids, null for what the client may not see."""
+    with_results = sees_results(reader)
+    values = {
+        name: member.values(tasks) if with_results or not member.needs_read else {}
+        for name, member in task_members.items()
+    }
     return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
 
 
-def members_of_new(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
+def members_of_new(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:
     """
     Return the same for tasks that were just enqueued, null for what cannot be read.
 
     They are stored: an error would make the client send them again.
     """
     try:
-        return members_of(tasks)
+        return members_of(tasks, reader)
     except Exception:
         logger.exception("The additional members of %d new tasks could not be read", len(tasks))
         return {task.id: dict.fromkeys(task_members) for task in tasks}

@@ -6,6 +6,7 @@ from heapq import merge
 from tasks_api.backends import Adapter, StoredTask, adapters
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.ownership import readable
+from tasks_api.ids import canonical_id
 from tasks_api.problems import NotFound, ResultsNotSupported
 
 
@@ -16,7 +17,7 @@ def read(identifier: str, caller: Caller) -> StoredTask:
 
 def find(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
     """
-    Return the task with this id and the adapter of its backend.
+    Return the task with this id, a UUID in any case, and the adapter of its backend.
 
     Raises:
         NotFound: 404, no store has the task, it is another client's, or the id is malformed.
@@ -26,10 +27,12 @@ def find(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
     """
     every = list(adapters())
     keepers = [adapter for adapter in every if adapter.keeps_results]
-    for adapter in keepers:
-        # The owner is checked first: if the id contains it, another client's id costs no query.
-        if readable(caller, adapter, [identifier]) and (task := adapter.get(identifier)):
-            return adapter, task
+    # A backend may have ids of its own that look like UUIDs in upper case.
+    for form in dict.fromkeys((canonical_id(identifier), identifier)):
+        for adapter in keepers:
+            # The owner is checked first: if the id contains it, another client's id costs no query.
+            if readable(caller, adapter, [form]) and (task := adapter.get(form)):
+                return adapter, task
     if not keepers or any(
         adapter.may_have_issued(identifier) for adapter in every if not adapter.keeps_results
     ):

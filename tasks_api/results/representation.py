@@ -9,6 +9,7 @@ from pydantic import Field
 from tasks_api.backends import StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.conf import tasks_api_settings
+from tasks_api.models import Scope
 from tasks_api.timestamps import timestamp
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -47,8 +48,16 @@ class TaskRepresentation(TypedDict):
     finished_at: Timestamp | None
     attempts: int
     worker_ids: list[str]
-    return_value: Annotated[Any, Field(description="Null unless the task is SUCCESSFUL.")]
-    errors: list[TaskErrorRepresentation]
+    return_value: Annotated[
+        Any,
+        Field(
+            description="Null unless the task is SUCCESSFUL, and for a client without the scope `read`."
+        ),
+    ]
+    errors: Annotated[
+        list[TaskErrorRepresentation],
+        Field(description="Empty unless the task is FAILED, and for a client without that scope."),
+    ]
 
 
 class TaskBatchRepresentation(TypedDict):
@@ -70,9 +79,14 @@ class TaskListRepresentation(TypedDict):
 
 
 def represent(
-    task: StoredTask, *, url: str, with_tracebacks: bool, members: Mapping[str, Any]
+    task: StoredTask, reader: Caller, *, url: str, members: Mapping[str, Any]
 ) -> TaskRepresentation:
-    """Build the JSON object of a task with its `url` and the additional `members` of apps."""
+    """
+    Build the JSON object of a task as a client may see it, whatever operation answers with it.
+
+    `url` is that of the task, and `members` are the additional members of apps.
+    """
+    with_results, with_tracebacks = sees_results(reader), _sees_tracebacks(reader)
     own: TaskRepresentation = {
         "id": task.id,
         "url": url,
@@ -91,19 +105,24 @@ def represent(
         "finished_at": _timestamp(task.finished_at),
         "attempts": len(task.worker_ids),
         "worker_ids": task.worker_ids,
-        "return_value": task.return_value,
+        "return_value": task.return_value if with_results else None,
         "errors": [
             {
                 "exception_class_path": error.exception_class_path,
                 "traceback": error.traceback if with_tracebacks else "",
             }
-            for error in task.errors
+            for error in (task.errors if with_results else ())
         ],
     }
     return {**own, **members} if members else own  # type: ignore[typeddict-item]
 
 
-def sees_tracebacks(reader: Caller) -> bool:
+def sees_results(reader: Caller) -> bool:
+    """Return whether a client may see what has become of tasks, beyond their status and its times."""
+    return reader.may(Scope.READ)
+
+
+def _sees_tracebacks(reader: Caller) -> bool:
     """Return whether a client that may read a task may see its tracebacks."""
     match tasks_api_settings().tracebacks:
         case "owner":

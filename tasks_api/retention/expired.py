@@ -13,7 +13,7 @@ from tasks_api.backends import Adapter, adapter_for, adapters
 from tasks_api.backends.database.clock import database_now
 from tasks_api.calls.idempotency import LIFETIME
 from tasks_api.conf import tasks_api_settings
-from tasks_api.models import IdempotencyRecord, TaskOwner, Worker
+from tasks_api.models import IdempotencyRecord, RateCount, TaskOwner, Worker
 from tasks_api.retention.sweep import SelectiveSweep, Sweep
 from tasks_api.timestamps import as_stored
 
@@ -30,6 +30,7 @@ def sweeps() -> Iterator[Sweep | SelectiveSweep]:
             rows = adapter.finished_for(timedelta(days=days), statuses)
             if rows is not None:
                 yield Sweep(f"{' and '.join(statuses)} tasks", rows, "finished_at")
+    yield _rate_counts()
     yield Sweep("idempotency records", _older(IdempotencyRecord, LIFETIME), "created_at")
     for adapter in adapters():
         if adapter.is_observable:
@@ -37,6 +38,11 @@ def sweeps() -> Iterator[Sweep | SelectiveSweep]:
     if all(_days().values()):
         # If tasks of some status are kept forever, their owners are kept too.
         yield _owners(timedelta(days=max(by_days)))
+
+
+def kept_forever() -> list[str]:
+    """Return the final statuses of tasks that nothing removes."""
+    return [status for status, days in _days().items() if not days]
 
 
 def _days() -> dict[str, int]:
@@ -55,6 +61,14 @@ def _statuses_by_days() -> dict[int, list[str]]:
         if days:
             grouped.setdefault(days, []).append(status)
     return grouped
+
+
+def _rate_counts() -> Sweep:
+    """Select counts of windows that have ended."""
+    alias = router.db_for_write(RateCount)
+    rows = RateCount.objects.using(alias)
+    ended = rows.filter(window_ends_at__lt=int(database_now(alias).timestamp()))
+    return Sweep("rate counts", ended, "window_ends_at")
 
 
 def _workers(adapter: Adapter) -> SelectiveSweep:

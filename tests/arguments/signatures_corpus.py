@@ -190,6 +190,14 @@ def a_union(value: int | list[str] | None): ...
 
 
 @task
+def an_int_or_a_float(value: float | int): ...
+
+
+@task
+def an_int_and_a_float(count: int, share: float): ...
+
+
+@task
 def a_union_with_formats(value: datetime | bool | Literal["now"]): ...
 
 
@@ -271,6 +279,11 @@ class Size(enum.StrEnum):
     LARGE = "l"
 
 
+class Share(enum.Enum):
+    HALF = 0.5
+    WHOLE = 1.0
+
+
 class Odd(enum.Enum):
     PAIR = (1, 2)
 
@@ -281,6 +294,10 @@ def an_enum(value: Colour): ...
 
 @task
 def an_int_enum(value: Level): ...
+
+
+@task
+def an_enum_of_floats(value: Share): ...
 
 
 @task
@@ -379,6 +396,16 @@ class Cat(BaseModel):
 class Dog(BaseModel):
     kind: Literal["dog"]
     tricks: list[str]
+
+
+class OldCat(BaseModel):
+    version: Literal[1]
+    lives: int
+
+
+class NewCat(BaseModel):
+    version: Literal[2]
+    lives: int
 
 
 class Page[T](BaseModel):
@@ -552,6 +579,10 @@ def a_tagged_union(value: Annotated[Cat | Dog, Field(discriminator="kind")]): ..
 
 
 @task
+def a_union_by_number(value: Annotated[OldCat | NewCat, Field(discriminator="version")]): ...
+
+
+@task
 def a_generic_model(value: Page[Item]): ...
 
 
@@ -617,6 +648,18 @@ def a_datetime(value: datetime): ...
 
 @task
 def an_aware_datetime(value: pydantic.AwareDatetime): ...
+
+
+@task
+def a_naive_datetime(value: pydantic.NaiveDatetime): ...
+
+
+@task
+def a_list_of_datetimes(value: list[datetime]): ...
+
+
+@task
+def a_dict_by_datetime(value: dict[datetime, int]): ...
 
 
 @task

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, NotRequired, Required, TypedDict, Unpack
 
 from django.tasks import task
+from pydantic import Field
+from typing_extensions import ReadOnly
 
 if TYPE_CHECKING:
     from nowhere import Thing
@@ -70,3 +72,28 @@ def unpacked_with_qualifiers(**options: Unpack[Qualified]): ...
 class Qualified(TypedDict):
     count: int
     note: NotRequired[str]
+
+
+@task
+def unpacked_with_inherited_qualifiers(**options: Unpack[Inherited]): ...
+
+
+@task
+def unpacked_generic(**options: Unpack[Generic[int]]): ...
+
+
+@task
+def nested_with_qualifiers(value: list[Inherited]): ...
+
+
+class Inherited(Qualified, total=False):
+    required: Required[int]
+    optional: int
+    read_only: ReadOnly[Required[int]]
+    also_read_only: Required[ReadOnly[int]]
+    annotated: Annotated[Required[int], Field(ge=1)]
+
+
+class Generic[T](TypedDict):
+    one: T
+    many: NotRequired[list[T]]

@@ -42,6 +42,24 @@ def names_of(app: str, *patterns: str) -> list[str]:
         return list(own.task_types)
 
 
+def test_a_queue_that_is_not_listed_is_refused_with_the_setting_that_lists_it(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(
+        "ovens",
+        """
+from django.tasks import task
+
+@task(queue_name="ovens")
+def bake(): "Bake."
+""",
+    )
+    with pytest.raises(ImproperlyConfigured) as raised:
+        names_of(app, "*")
+    assert "Queue 'ovens' is not valid for backend. Add it to QUEUES" in str(raised.value)
+    assert "TASKS_QUEUES" in str(raised.value)
+
+
 def test_the_tasks_of_an_installed_app_are_served_by_pattern(make_app: MakeApp) -> None:
     app = make_app(
         "bakery",
@@ -175,3 +193,22 @@ def test_a_name_is_never_imported(service: LiveService) -> None:
     service.get("/task-types/this.s/")
 
     assert "The Zen of Python" not in service.log()
+
+
+# One of Django's own checks asks SQLite for JSON.
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("key", "pattern", "close"),
+    [
+        ("TASKS", "service.task.*", "; close to it: service.tasks.*"),
+        ("TASKS", "tests.tasks.ecko", "; close to it: tests.tasks.echo"),
+        ("REQUEUE_WHEN_LOST", "elsewhere", ""),
+    ],
+)
+def test_a_pattern_that_matches_no_task_is_reported(key: str, pattern: str, close: str) -> None:
+    patterns = {"TASKS": ["service.tasks.*"], key: ["service.tasks.add", pattern]}
+    with override_settings(TASKS_API=patterns):
+        (message,) = [one for one in run_checks() if one.id == "tasks_api.W006"]
+
+    assert str(message.msg).startswith(f"The pattern {pattern} matches no task{close}")
+    assert key in str(message.hint)

@@ -1,17 +1,24 @@
 """Django's admin: clients and keys are managed there, and a key is shown once."""
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib import admin as django_admin
+from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django_tasks_db.admin import DBTaskResultAdmin
+from django_tasks_db.models import DBTaskResult
 
+from tasks_api.backends.database.admin import TaskAdmin, replace_page
 from tasks_api.clients import keys
 from tasks_api.models import Client as ClientRow
 from tasks_api.models import ClientKey
+from tests.rows import task_row
 
 KEY = re.compile(r"tk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}")
 
@@ -79,6 +86,97 @@ def test_a_client_is_created_and_changed(admin: Client) -> None:
     client.refresh_from_db()
     assert (client.scopes, client.task_patterns, client.rate) == ([], [], "")
     assert "billing" in admin.get("/admin/tasks_api/client/?q=bill").content.decode()
+
+
+def checked_and_filled_in(page: str) -> tuple[list[str], str]:
+    """Return the scopes that a form shows as checked, and its patterns."""
+    boxes = re.findall(r'<input type="checkbox" name="scopes" value="(\w+)"[^>]*\bchecked', page)
+    (patterns,) = re.findall(r'<textarea name="task_patterns"[^>]*>\s*(.*?)</textarea>', page, re.S)
+    return boxes, patterns
+
+
+def test_the_form_of_a_new_client_starts_with_what_the_command_grants(admin: Client) -> None:
+    page = admin.get("/admin/tasks_api/client/add/").content.decode()
+
+    assert checked_and_filled_in(page) == (["enqueue", "read", "cancel"], "*")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, ["billing may: enqueue tasks, read its own tasks; ", " of "]),
+        ({"scopes": ["read"], "task_patterns": ""}, ["billing may: read its own tasks."]),
+        ({"scopes": []}, ["billing can do nothing: it has no scope."]),
+        ({"task_patterns": ""}, ["but no task type, for want of a pattern."]),
+        (
+            {"task_patterns": "service.task.*"},
+            ["service.task.* matches no exposed task type; close to it: service.tasks.*"],
+        ),
+    ],
+)
+def test_what_a_client_can_do_is_said_when_it_is_saved(
+    admin: Client, fields: Any, told: list[str]
+) -> None:
+    given = {"name": "billing", "scopes": ["enqueue", "read"], "task_patterns": "*", "rate": ""}
+    saved = submit(admin, "/admin/tasks_api/client/add/", **{**given, **fields})
+    page = unescape(admin.get(saved.headers["Location"]).content.decode())
+
+    assert all(words in page for words in told), page
+
+
+OF_NO_TASK = [
+    {"queue_name": "ovens"},
+    {"backend_name": "gone"},
+    {"task_path": "nowhere.tasks.bake"},
+    {"task_path": "service.tasks.bake"},
+    {"task_path": "service.tasks.time"},
+    {"task_path": "tests.worker.broken.bake"},
+    {"task_path": "bake"},
+    {"task_path": ""},
+]
+
+
+def test_the_page_of_tasks_shows_those_whose_task_is_gone(admin: Client) -> None:
+    rows = [task_row(**columns) for columns in OF_NO_TASK]
+    DBTaskResult.objects.bulk_create(rows)
+    path = "/admin/django_tasks_database/dbtaskresult/"
+
+    for query in ("", "?status=READY", "?queue_name=ovens", "?o=2"):
+        assert admin.get(path + query).status_code == 200
+    shown = admin.get(path).content.decode()
+    for row in rows:
+        assert row.task_path in shown
+        page = admin.get(f"{path}{row.pk}/change/")
+        assert page.status_code == 200
+        assert row.task_path in page.content.decode()
+        assert admin.get(f"{path}{row.pk}/history/").status_code == 200
+    chosen = [str(row.pk) for row in rows]
+    acted = submit(admin, path, action="delete_selected", _selected_action=chosen)
+    assert acted.status_code in {200, 302}
+    assert DBTaskResult.objects.count() == len(rows)
+
+
+def test_a_page_of_tasks_that_a_project_has_made_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OwnPage(DBTaskResultAdmin):
+        pass
+
+    site = AdminSite()
+    monkeypatch.setattr(django_admin, "site", site)
+    site.register(DBTaskResult, OwnPage)
+    replace_page()
+    assert type(site.get_model_admin(DBTaskResult)) is OwnPage
+
+    site.unregister(DBTaskResult)
+    replace_page()
+    assert not site.is_registered(DBTaskResult)
+
+    site.register(DBTaskResult, DBTaskResultAdmin)
+    replace_page()
+    assert type(site.get_model_admin(DBTaskResult)) is TaskAdmin
+
+
+def test_view_site_leads_people_to_the_documentation(admin: Client) -> None:
+    assert '<a href="/docs/">View site</a>' in admin.get("/admin/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The commands that create clients, give them keys and take these back."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 from django.test import override_settings
@@ -14,6 +18,8 @@ from django.utils import timezone
 
 from tasks_api.clients import keys
 from tasks_api.models import Client, ClientKey
+from tests.conftest import MigratedDatabase
+from tests.live_service import PROJECT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,8 +53,64 @@ def test_create_client_takes_scopes_patterns_and_a_rate() -> None:
     assert caller.scopes == {"read", "admin"}
     assert caller.task_patterns == ("shop.tasks.*", "bakery.tasks.bake")
     assert str(caller.rate) == "100/min"
-    # The tests' cache is local memory.
-    assert "tasks_api.W004" in err
+    assert err == ""
+
+
+def test_a_pattern_that_matches_no_task_type_is_told_with_what_is_close_to_it() -> None:
+    _, told = run(
+        *("create_client", "billing", "--task=service.task.*", "--task=service.tasks.*"),
+        *("--task=shop.*",),
+    )
+    with override_settings(TASKS_API={"TASKS": ["service.tasks.add"]}):
+        _, of_hidden = run("create_client", "other", "--task=service.tasks.fail")
+
+    first, second = told.splitlines()
+    assert first.startswith(
+        "The pattern service.task.* matches no exposed task type; close to it: "
+    )
+    assert "service.tasks.*" in first
+    assert second == "The pattern shop.* matches no exposed task type."
+    assert of_hidden == (
+        "The pattern service.tasks.fail matches service.tasks.fail, "
+        "which TASKS_API['TASKS'] does not expose.\n"
+    )
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "service", "list_clients"],
+        ["-m", "service", "create_key", "tests"],
+        ["-m", "service", "help"],
+        ["-m", "django", "list_clients"],
+        ["-m", "django", "prune"],
+        ["-m", "service.settings_page"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_ends_without_a_traceback_when_nobody_reads_its_output(
+    migrated_database: MigratedDatabase, command: list[str]
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": migrated_database.url,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
+    with os.fdopen(write_end, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env=environment,
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +226,7 @@ def test_numbers_are_random_and_fit_into_an_id() -> None:
 
 
 CACHES: dict[str, Any] = {
-    "django.core.cache.backends.locmem.LocMemCache": "tasks_api.W004",
+    "django.core.cache.backends.locmem.LocMemCache": "tasks_api.W005",
     "django.core.cache.backends.db.DatabaseCache": "tasks_api.W005",
     "django.core.cache.backends.filebased.FileBasedCache": "tasks_api.W005",
     "django.core.cache.backends.dummy.DummyCache": "tasks_api.W005",
@@ -179,7 +241,8 @@ def test_a_cache_that_cannot_count_exactly_is_reported_once_there_is_a_rate(
     is_redis = backend.endswith("RedisCache")
     location = "redis://127.0.0.1:1" if is_redis else str(tmp_path)
     cache = {"BACKEND": backend, "LOCATION": location}
-    with override_settings(CACHES={"default": cache}):
+    rates = {**settings.TASKS_API, "RATE_CACHE": "default"}
+    with override_settings(CACHES={"default": cache}, TASKS_API=rates):
         run("create_client", "unlimited")
         _, silent = run("check", "--database=default")
         assert "tasks_api.W00" not in silent
@@ -191,6 +254,7 @@ def test_a_cache_that_cannot_count_exactly_is_reported_once_there_is_a_rate(
         assert (identifier or "tasks_api.W00") in output if identifier else not output
 
 
-def test_one_web_process_may_count_in_its_memory() -> None:
-    with override_settings(SILENCED_SYSTEM_CHECKS=["tasks_api.W004"]):
-        assert run("create_client", "limited", "--rate=1/s")[1] == ""
+def test_a_cache_that_is_not_there_is_an_error() -> None:
+    rates = {**settings.TASKS_API, "RATE_CACHE": "nowhere"}
+    with override_settings(TASKS_API=rates):
+        assert "tasks_api.E010" in run("create_client", "limited", "--rate=1/s")[1]

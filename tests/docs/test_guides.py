@@ -1,9 +1,13 @@
 """The guides work as printed: their code is taken out of them and run."""
 
+import json
+import os
 import re
 import shlex
+import subprocess
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,9 +19,13 @@ from django.db import connections
 from django.tasks import task_backends
 from django.test import Client, override_settings
 
-from tests.conftest import StartService, running
+from tasks_api.arguments import Arguments
+from tasks_api.problems import InvalidArguments
+from tests.conftest import running
 from tests.live_project import LiveProject
+from tests.live_run import RunCommand
 from tests.live_service import PROJECT, LiveService, bearer, wait_until
+from tests.task_backends import IMMEDIATE
 
 DOCS = PROJECT / "docs"
 ON_POSTGRESQL = "on PostgreSQL"
@@ -31,14 +39,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def files(page: str) -> dict[str, str]:
-    """Return the Python files of a page; the first line of each says which one it is."""
-    found = {}
+    """Return the Python files of a page; the first line of each block says which one it is part of."""
+    found: dict[str, str] = {}
     for block in blocks(page, "python"):
         name, _, code = block.removeprefix("# ").partition("\n")
         if name == ON_POSTGRESQL:
             continue
         assert name.endswith(".py"), block
-        found[name] = code
+        found[name] = found.get(name, "") + code
     return found
 
 
@@ -48,29 +56,106 @@ def body_of(command: str) -> str:
     return words[words.index("-d") + 1]
 
 
-def test_a_package_with_tasks_is_served_as_the_guide_says(
-    start_service: StartService, tmp_path: Path
+@pytest.mark.sqlite
+def test_a_directory_with_tasks_is_served_as_the_guide_says(
+    run: RunCommand, tmp_path: Path
 ) -> None:
     for name, code in files("your-own-tasks.md").items():
         file = tmp_path / name
-        file.parent.mkdir()
+        file.parent.mkdir(exist_ok=True)
         file.write_text(code)
-        (file.parent / "__init__.py").touch()
-    run, curl = blocks("your-own-tasks.md", "console")
-    *variables, make, target = shlex.split(run.removeprefix("$ "))
+    command, curl = blocks("your-own-tasks.md", "console")
+    make, target, tasks = shlex.split(command.removeprefix("$ "))
     assert (make, target) == ("make", "run")
-    environment = dict(variable.split("=", 1) for variable in variables)
-    service = start_service({**environment, "PYTHONPATH": str(tmp_path)})
+    running = run([f"--tasks={tmp_path / tasks.removeprefix('TASKS=../')}"])
+    url = f"http://127.0.0.1:{running.port}/tasks/"
+    headers = {**bearer(running.key()), "Content-Type": "application/json"}
 
-    response = service.post("/tasks/", content=body_of(curl).encode())
+    response = httpx.post(url, content=body_of(curl).encode(), headers=headers, trust_env=False)
     assert response.status_code == 202, response.text
-    task = service.wait_for(response.headers["Location"])
+
+    def finished() -> Any:
+        task = running.get(response.headers["Location"]).json()
+        return task if task["is_finished"] else None
 
     printed = re.search(r'`"return_value": "(.*?)"`', (DOCS / "your-own-tasks.md").read_text())
     assert printed
-    assert task["return_value"] == printed[1]
+    assert wait_until(finished, what="end of the task")["return_value"] == printed[1]
     call = {"task": "bakery.tasks.bake", "kwargs": {"loaves": "12"}}
-    assert service.post("/tasks/", call).status_code == 400
+    assert httpx.post(url, json=call, headers=headers, trust_env=False).status_code == 400
+
+
+def test_the_typed_task_of_the_guide_receives_what_its_hints_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bakery").mkdir()
+    for name, code in files("your-own-tasks.md").items():
+        (tmp_path / name).write_text(code)
+    page = (DOCS / "your-own-tasks.md").read_text()
+    [sent] = re.findall(r"A client sends `({.*?})`", page)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        take_order = import_module("bakery.tasks").take_order
+        counter = import_module("bakery.counter")
+    finally:
+        for name in ("bakery", "bakery.tasks", "bakery.counter"):
+            sys.modules.pop(name, None)
+
+    with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE}}):
+        returned = take_order.enqueue(**json.loads(sent)).return_value
+        ordered = counter.order_rye().return_value
+    receipt = {"order": {"bread": "rye", "loaves": 2}, "ready_at": "2026-11-22T09:20:00Z"}
+    assert returned == receipt
+    assert ordered["order"] == receipt["order"]
+    too_many = json.loads(sent.replace("2}", "101}"))
+    with pytest.raises(InvalidArguments) as refused:
+        Arguments.of(take_order).check([], too_many)
+    assert [fault.pointer for fault in refused.value.faults] == ["/kwargs/order/loaves"]
+
+
+def test_make_passes_the_directory_on() -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", "run", "TASKS=../the bakery", "ARGS=--port=8001"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    last = shown.stdout.splitlines()[-1]
+
+    assert shlex.split(last)[-5:] == [
+        "-m",
+        "service",
+        "run",
+        "--tasks=../the bakery",
+        "--port=8001",
+    ]
+
+
+# Whatever the database.
+@pytest.mark.sqlite
+def test_the_check_of_the_deployment_guide_passes_with_the_variables_that_it_names() -> None:
+    (commands,) = [
+        block for block in blocks("deployment.md", "console") if "check --deploy" in block
+    ]
+    lines = [line.removeprefix("$ ") for line in commands.splitlines()]
+    exports = [line for line in lines if line.startswith("export ")]
+    (check,) = [line for line in lines if "check --deploy" in line]
+    python = ".venv/bin/python -m service "
+    assert check.startswith(python)
+    script = "\n".join([*exports, 'export DATABASE_URL="$TESTED_ON"', f"exec {check}"])
+
+    checked = subprocess.run(
+        ["bash", "-e", "-c", script.replace(python, f"{shlex.quote(sys.executable)} -m service ")],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "TESTED_ON": os.environ["DATABASE_URL"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues" in checked.stdout
 
 
 class Bakery(LiveProject):

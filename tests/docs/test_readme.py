@@ -4,8 +4,12 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from tests.live_service import LiveService
 
@@ -62,6 +66,18 @@ def test_the_curl_session_works_as_printed(start_service: Any) -> None:
     )
 
     assert stable(curl(service, wrong, here)) == stable(json.loads(problem))
+
+
+def test_the_task_of_the_front_page_receives_what_its_hints_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    module = ModuleType("bakery")
+    monkeypatch.setitem(sys.modules, "bakery", module)
+    exec(code, vars(module))  # noqa: S102 -- the front page's own code
+
+    result = module.bake.call({"bread": "rye", "loaves": 2}, ready_by="2026-11-22T09:00:00Z")
+    assert result == "2 rye, ready by 09:00"
 
 
 def test_the_links_of_the_documentation_lead_somewhere() -> None:

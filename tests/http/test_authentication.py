@@ -230,6 +230,14 @@ def test_a_class_that_is_not_there_is_reported() -> None:
         assert identifiers() == ["tasks_api.E004"]
 
 
+@pytest.mark.parametrize("path", ["nowhere.client_of", "tests.logins.nobody", "client_of"])
+def test_a_client_of_that_is_not_there_is_reported(path: str) -> None:
+    with authenticating_with(KEYS, SESSIONS, client_of=path):
+        assert identifiers() == ["tasks_api.E009"]
+    with authenticating_with(KEYS, SESSIONS, client_of="tests.logins.REFUSALS"):
+        assert identifiers() == ["tasks_api.E009"]
+
+
 def test_the_root_urlconf_serves_the_admin_and_the_app_alone() -> None:
     assert len(get_resolver().url_patterns) == 2
 
@@ -256,3 +264,53 @@ def test_a_projects_hook_may_refuse_in_the_ways_of_django_and_drf(
 
     assert_problem(response, status, code)
     assert response.headers.get("Retry-After") == retry_after
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        (BROWSER, 302),
+        ("text/html", 302),
+        ("TEXT/HTML;charset=utf-8 , */*;q=0.1", 302),
+        ("application/json;q=0.5, text/html", 302),
+        ("text/html, application/json", 401),
+        ("text/html;q=0.5, application/json", 401),
+        ("text/html;q=0, */*", 401),
+        ("text/*, */*", 401),
+        ("*/*", 401),
+        ("application/json", 401),
+    ],
+)
+def test_a_browser_without_a_key_is_led_from_the_root_to_the_documentation(
+    accept: str, status: int
+) -> None:
+    response = Client().get("/", headers={"Accept": accept})
+
+    assert response.status_code == status
+    assert "Accept" in response.headers["Vary"]
+    if status == 302:
+        assert response.headers["Location"] == "http://testserver/docs/"
+        assert Client().get("/docs/", headers={"Accept": BROWSER}).status_code == 200
+
+
+def test_a_program_gets_the_answer_of_the_root_whatever_it_accepts_besides(client: Client) -> None:
+    headers = {"Accept": BROWSER}
+
+    assert client.get("/", headers=headers).json()["tasks"] == "http://testserver/tasks/"
+    wrong = Client().get("/", headers={**headers, "Authorization": "Bearer tk_wrong"})
+    assert wrong.status_code == 401
+    assert wrong.headers["Content-Type"] == "application/problem+json"
+    for path in ("/tasks/", "/client/", "/nothing"):
+        assert Client().get(path, headers=headers).status_code in {401, 404}
+    assert Client().post("/", headers=headers).status_code == 405
+
+
+def test_a_browser_with_a_session_gets_the_answer_of_the_root(ada: User) -> None:
+    with authenticating_with(KEYS, SESSIONS, client_of="tests.logins.client_of_user"):
+        browser = Client()
+        browser.force_login(ada)
+
+        assert browser.get("/", headers={"Accept": BROWSER}).status_code == 200

@@ -10,6 +10,7 @@ from django.db import connection
 from django.tasks.signals import task_finished
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api import models
@@ -171,6 +172,37 @@ def test_task_finished_is_sent_once_when_it_is_stored(client: Client) -> None:
         assert cancel(client, task).status_code == 200
 
     assert seen == [("DatabaseBackend", task["id"], "FAILED", "FAILED")]
+
+
+@in_process
+def test_a_cancellation_is_logged_as_no_error(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = enqueue(client)
+    with caplog.at_level("INFO"):
+        for _ in range(2):
+            assert cancel(client, task).status_code == 200
+
+    (record,) = [record for record in caplog.records if task["id"] in record.getMessage()]
+    assert (record.levelname, record.exc_info) == ("INFO", None)
+    assert record.getMessage() == f"Task {task['id']} ({HELLO['task']}) was cancelled"
+
+
+@in_process
+def test_a_task_that_failed_is_logged_as_an_error(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = enqueue(client)
+    set_row(task, status="FAILED", exception_class_path="builtins.ValueError", traceback="x")
+    result = DBTaskResult.objects.get(pk=task["id"]).task_result
+    try:
+        raise ValueError
+    except ValueError:
+        task_finished.send(DatabaseBackend, task_result=result)
+
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("django.tasks", "ERROR")
+    assert record.exc_info
 
 
 @in_process

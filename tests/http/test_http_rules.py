@@ -92,9 +92,28 @@ def test_a_task_that_is_not_there_is_a_problem(service: LiveService, identifier:
 
 def test_a_task_has_one_url(service: LiveService, task_path: str) -> None:
     identifier = task_path.split("/")[2]
-    for other in (identifier.upper(), identifier.replace("-", "")):
-        if other != identifier:
-            assert_problem(service.get(f"/tasks/{other}/"), 404, "not_found")
+    without_hyphens = identifier.replace("-", "")
+    assert_problem(service.get(f"/tasks/{without_hyphens}/"), 404, "not_found")
+
+
+def test_an_id_is_taken_in_any_case_and_told_in_lower_case(
+    service: LiveService, task_path: str
+) -> None:
+    identifier = service.wait_for(task_path)["id"]
+    path = f"/tasks/{identifier.upper()}/"
+    key = {"Idempotency-Key": identifier}
+    retried = [
+        service.post(f"/tasks/{one}/retry/", headers=key)
+        for one in (identifier, identifier.upper())
+    ]
+    answers = [service.get(path), service.get(f"/tasks/?id={identifier.upper()}&id={identifier}")]
+
+    assert answers[0].json()["id"] == identifier
+    assert answers[0].json()["url"].endswith(task_path)
+    assert [task["id"] for task in answers[1].json()["results"]] == [identifier]
+    assert_problem(service.post(f"{path}cancel/"), 409, "not_cancellable")
+    assert {answer.status_code for answer in retried} <= {200, 202}
+    assert retried[0].json()["id"] == retried[1].json()["id"]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +303,8 @@ def test_answers_to_get_are_private_and_checked_anew(service: LiveService, task_
     for path in ("/", "/task-types/", task_path, "/openapi.json", "/nothing"):
         headers = service.get(path).headers
         assert headers["Cache-Control"] == "private, no-cache"
-        assert headers["Vary"] == "Authorization, Prefer"
+        negotiated = ", Accept" if path == "/" else ""
+        assert headers["Vary"] == f"Authorization, Prefer{negotiated}"
 
 
 def test_a_fit_request_id_is_kept_in_answer_problem_and_log(service: LiveService) -> None:
@@ -321,6 +341,8 @@ def test_every_problem_code_is_explained(service: LiveService) -> None:
 
     for code in ("malformed_json", "invalid_arguments", "not_found", "store_unavailable"):
         assert f'<section id="{code}">' in page
+    assert "<code>GET /task-types/</code>" in page
+    assert "`" not in page
 
 
 @pytest.mark.parametrize(

@@ -709,7 +709,9 @@ def test_a_cursor_of_another_secret_is_refused_and_of_a_former_one_taken(client:
 
     with override_settings(SECRET_KEY="another"):
         assert_problem(client.get(f"/tasks/?cursor={cursor}"), 400, "invalid_cursor")
-    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=["only-for-tests"]):
+    with override_settings(
+        SECRET_KEY="another", SECRET_KEY_FALLBACKS=["only-for-tests-which-everybody-may-read"]
+    ):
         assert numbers(page(client, cursor=cursor)) == [1]
 
 
@@ -739,7 +741,7 @@ def test_what_was_never_a_cursor_is_refused(client: Client, cursor: str) -> None
 def test_tasks_are_read_by_their_ids_in_one_request(client: Client) -> None:
     store(*(row(number) for number in range(8)))
     wanted = [str(row(number).id) for number in (3, 5, 1)]
-    strangers = ["x", "", str(uuid.uuid4()), str(row(4).id).upper(), f"{{{row(4).id}}}"]
+    strangers = ["x", "", str(uuid.uuid4()), str(row(4).id).replace("-", ""), f"{{{row(4).id}}}"]
     with CaptureQueriesContext(connection) as queries:
         answer = page(client, id=[*wanted, *wanted, *strangers])
 

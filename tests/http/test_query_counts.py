@@ -114,3 +114,13 @@ def test_the_catalogue_and_an_id_that_is_none_ask_nothing(client: Client) -> Non
     }.items():
         response, queries = queries_of(lambda path=path: client.get(path))
         assert (response.status_code, queries) == (status, [])
+
+
+def test_a_client_with_a_rate_limit_costs_one_statement_more(
+    client: Client, tasks_client: models.Client
+) -> None:
+    models.Client.objects.update(rate="1000/day")
+    forget_remembered_keys()
+    assert client.get("/client/").status_code == 200
+
+    assert queries_of(lambda: post(client))[1] == ["INSERT", "INSERT"]

@@ -3,23 +3,31 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import httpx
 import pytest
+from django.conf import settings
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 
 from tasks_api import models
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.keys import forget_remembered_keys, issue
 from tasks_api.clients.rate import Rate
 from tasks_api.http.access import rates
+from tasks_api.models import rate_count
 from tasks_api.problems import StoreUnavailable
+from tasks_api.retention.pruning import prune
 from tests.conftest import StartService
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import DEADLINE, LiveService, bearer
@@ -27,12 +35,8 @@ from tests.redis import PROGRAM, running_redis
 
 CALL = json.dumps({"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}})
 
+REAL_CLOCKS = dict(rate_count._CLOCKS)
 in_process = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def empty_cache() -> None:
-    cache.clear()
 
 
 @pytest.fixture
@@ -42,10 +46,40 @@ def limited(tasks_client: models.Client, client: Client) -> Client:
     return client
 
 
+class Clock:
+    """The clock of this process and of the database."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+        self.set(1_000_000_000)
+
+    def set(self, now: int) -> None:
+        self.now = self._process.return_value = now
+        for vendor in rate_count._CLOCKS:
+            rate_count._CLOCKS[vendor] = str(now)
+
+
 @pytest.fixture
-def clock() -> Iterator[Any]:
-    with patch("time.time", return_value=1_000_000_000.0) as clock:
-        yield clock
+def clock() -> Iterator[Clock]:
+    with patch("time.time") as process, patch.dict(rate_count._CLOCKS):
+        yield Clock(process)
+
+
+def counting_in_the_cache(**settings_besides: Any) -> Any:
+    rates = {**settings.TASKS_API, "RATE_CACHE": "default"}
+    return override_settings(TASKS_API=rates, **settings_besides)
+
+
+@pytest.fixture(params=["in one statement", "in a transaction", "in a cache"])
+def counted(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """Where requests are counted."""
+    with ExitStack() as stack:
+        if request.param == "in a transaction":
+            stack.enter_context(patch.dict(rate_count._CLOCKS, clear=True))
+        elif request.param == "in a cache":
+            stack.enter_context(counting_in_the_cache())
+            cache.clear()
+        yield request.param
 
 
 def caller(rate: str, number: int = 60) -> Caller:
@@ -64,13 +98,13 @@ def statuses_at_once(service: LiveService, key: str, number: int) -> list[int]:
         return [response.status_code for response in threads.map(send, range(number))]
 
 
-@pytest.mark.sqlite
-def test_one_process_counts_exactly_in_local_memory(start_service: StartService) -> None:
-    service = start_service({"WEB_CONCURRENCY": "1"}, worker=False)
-    key = service.create_client("limited", "--rate=20/day")
-    statuses = statuses_at_once(service, key, 50)
+def test_several_processes_count_exactly_in_the_database(start_service: StartService) -> None:
+    service = start_service({"WEB_CONCURRENCY": "2"}, worker=False)
+    created = service.manage("create_client", "limited", "--rate=5/day")
+    statuses = statuses_at_once(service, created.stdout.strip(), 24)
 
-    assert (statuses.count(200), statuses.count(429)) == (20, 30)
+    assert created.stderr == ""
+    assert (statuses.count(200), statuses.count(429)) == (5, 19)
 
 
 @pytest.mark.sqlite
@@ -143,9 +177,11 @@ def test_what_needs_no_key_is_not_counted(limited: Client) -> None:
 
 @in_process
 def test_a_client_without_a_rate_pays_nothing(client: Client) -> None:
-    with override_settings(CACHES={"default": {"BACKEND": "nowhere.Cache"}}):
+    client.get("/client/")
+    with CaptureQueriesContext(connection) as queries:
         response = client.get("/client/")
 
+    assert len(queries) == 0
     assert response.status_code == 200
     assert "RateLimit" not in response.headers
     assert "RateLimit-Policy" not in response.headers
@@ -168,53 +204,121 @@ def test_who_am_i_tells_the_rate() -> None:
     assert Rate.of("") is None
 
 
-def test_a_new_window_begins_when_the_client_is_told(clock: Any) -> None:
-    limited = caller("2/min")
-    assert [rates.spend(limited).remaining for _ in range(3)] == [1, 0, 0]  # type: ignore[union-attr]
-    allowance = rates.spend(limited)
+def spend(caller: Caller, number: int = 1) -> rates.Allowance:
+    allowance = rates.spend(caller, number)
     assert allowance is not None
-
-    clock.return_value += allowance.resets_in - 1
-    assert rates.spend(limited).is_exceeded  # type: ignore[union-attr]
-    clock.return_value += 1
-    assert rates.spend(limited).remaining == 1  # type: ignore[union-attr]
+    return allowance
 
 
-def test_windows_of_different_clients_begin_at_different_moments(clock: Any) -> None:
-    resets = {rates.spend(caller("1/min", number)).resets_in for number in range(1, 30)}  # type: ignore[union-attr]
+def test_a_new_window_begins_when_the_client_is_told(clock: Clock, counted: str) -> None:
+    limited = caller("2/min")
+    assert [spend(limited).remaining for _ in range(3)] == [1, 0, 0]
+    allowance = spend(limited)
+
+    clock.set(clock.now + allowance.resets_in - 1)
+    assert spend(limited).is_exceeded
+    clock.set(clock.now + 1)
+    assert spend(limited).remaining == 1
+
+
+def test_windows_of_different_clients_begin_at_different_moments(
+    clock: Clock, counted: str
+) -> None:
+    resets = {spend(caller("1/min", number)).resets_in for number in range(1, 30)}
 
     assert len(resets) > 20
 
 
-def test_a_batch_counts_its_tasks_and_one_that_does_not_fit_none(clock: Any) -> None:
+def test_a_batch_counts_its_tasks_and_one_that_does_not_fit_none(
+    clock: Clock, counted: str
+) -> None:
     limited = caller("10/min")
-    assert rates.spend(limited, 4).remaining == 6  # type: ignore[union-attr]
-    assert rates.spend(limited, 7, all_or_none=True).is_exceeded  # type: ignore[union-attr]
-    assert rates.spend(limited, 6).remaining == 0  # type: ignore[union-attr]
+    assert spend(limited, 4).remaining == 6
+    refused = spend(limited, 7)
+    assert (refused.is_exceeded, refused.remaining) == (True, 6)
+    assert spend(limited, 6).remaining == 0
 
 
-def test_changing_a_rate_begins_to_count_anew(clock: Any) -> None:
-    assert rates.spend(caller("1/min")).remaining == 0  # type: ignore[union-attr]
-    assert rates.spend(caller("5/min")).remaining == 4  # type: ignore[union-attr]
+def test_changing_a_rate_begins_to_count_anew(clock: Clock, counted: str) -> None:
+    assert spend(caller("1/min")).remaining == 0
+    assert spend(caller("5/min")).remaining == 4
 
 
-def test_threads_count_exactly(clock: Any) -> None:
+def test_threads_count_exactly(clock: Clock, counted: str) -> None:
     limited = caller("100/min")
-    with ThreadPoolExecutor(16) as threads:
-        spent = list(threads.map(lambda _: rates.spend(limited), range(300)))
 
-    assert sum(not allowance.is_exceeded for allowance in spent) == 100  # type: ignore[union-attr]
-    assert sorted({allowance.remaining for allowance in spent})[-1] == 99  # type: ignore[union-attr]
+    def spend_in_thread(_: int) -> rates.Allowance:
+        try:
+            return spend(limited)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        spent = list(threads.map(spend_in_thread, range(200)))
+
+    assert sum(not allowance.is_exceeded for allowance in spent) == 100
+    assert max(allowance.remaining for allowance in spent) == 99
 
 
-@pytest.mark.parametrize("error", [ConnectionError("no server"), ValueError("no such key")])
-def test_what_cannot_be_counted_does_not_pass(error: Exception) -> None:
+@in_process
+def test_a_request_that_waited_for_the_row_belongs_to_the_window_that_has_begun(
+    clock: Clock,
+) -> None:
+    limited = caller("2/min")
+    before = clock.now
+    clock.set(before + spend(limited).resets_in)
+    assert spend(limited).remaining == 1
+    clock.set(before)
+    assert spend(limited).remaining == 0
+    clock.set(before - 600)
+    assert spend(limited).remaining == 1
+
+
+@in_process
+def test_counting_is_one_statement_and_refusing_two() -> None:
+    limited = caller("1/day")
+    with CaptureQueriesContext(connection) as queries:
+        assert spend(limited).remaining == 0
+    assert [query["sql"].split()[0] for query in queries] == ["INSERT"]
+    with CaptureQueriesContext(connection) as queries:
+        assert spend(limited).is_exceeded
+    assert [query["sql"].split()[0] for query in queries] == ["INSERT", "SELECT"]
+
+
+@in_process
+def test_counts_of_past_windows_are_removed(clock: Clock) -> None:
+    spend(caller("1/min", 7))
+    clock.set(int(time.time()))
+    with patch.dict(rate_count._CLOCKS, REAL_CLOCKS):
+        spend(caller("1/day", 8))
+        assert prune(lambda seconds: False)["rate counts"] == 1
+
+    assert [row.client_number for row in models.RateCount.objects.all()] == [8]
+
+
+def test_what_cannot_be_counted_does_not_pass() -> None:
     with (
-        patch.object(type(rates.cache), "__getattr__", side_effect=error)
-        if isinstance(error, ConnectionError)
-        else override_settings(
-            CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-        ),
+        counting_in_the_cache(),
+        patch.object(LocMemCache, "add", side_effect=ConnectionError("no server")),
         pytest.raises(StoreUnavailable),
     ):
         rates.spend(caller("1/min"))
+
+
+def test_a_cache_that_keeps_nothing_lets_nothing_pass() -> None:
+    backend = "django.core.cache.backends.dummy.DummyCache"
+    with (
+        counting_in_the_cache(CACHES={"default": {"BACKEND": backend}}),
+        pytest.raises(StoreUnavailable),
+    ):
+        rates.spend(caller("1/min"))
+
+
+@in_process
+def test_a_database_that_cannot_count_is_a_503(limited: Client) -> None:
+    with patch.object(rate_count, "_SPEND", "SELECT * FROM nowhere"):
+        response = limited.get("/client/")
+
+    # As a table that is not there: before the migrations.
+    assert_problem(response, 503, "store_unavailable")
+    assert response.headers["Retry-After"]

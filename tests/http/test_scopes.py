@@ -1,8 +1,9 @@
 """What a client may do: scopes, patterns of task types, and what it is shown for them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
@@ -12,9 +13,11 @@ from django_tasks_db.models import DBTaskResult
 from tasks_api import models
 from tasks_api.clients.keys import issue
 from tasks_api.http.openapi.operation import Operation, operation_of
+from tasks_api.results.members import TaskMember, task_members
 from tasks_api.urls import urlpatterns
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import bearer
+from tests.task_backends import IMMEDIATE, default_backend
 
 HELLO = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
 ADD = {"task": "service.tasks.add", "kwargs": {"a": 1}}
@@ -164,3 +167,95 @@ def test_tracebacks_are_shown_as_the_setting_says(
             assert error["traceback"] == ("Traceback: line 1" if sees else "")
         (listed,) = owner.get("/tasks/").json()["results"]
         assert bool(listed["errors"][0]["traceback"]) == owner_sees
+
+
+def idempotent(client: Client, path: str, body: Any) -> Any:
+    return client.post(
+        path, json.dumps(body), content_type="application/json", headers={"Idempotency-Key": "once"}
+    )
+
+
+def assert_tells_no_result(task: dict[str, Any], status: str) -> None:
+    assert (task["status"], task["is_finished"]) == (status, True)
+    assert task["return_value"] is None
+    assert task["errors"] == []
+    assert task["progress"] is None
+    assert task["label"] == "theirs"
+
+
+@pytest.fixture
+def members() -> Iterator[None]:
+    """What an app tells of the course of a task, and what its client has set."""
+    progress = TaskMember("progress", str | None, lambda tasks: {task.id: "half" for task in tasks})
+    label = TaskMember(
+        "label", str, lambda tasks: {task.id: "theirs" for task in tasks}, needs_read=False
+    )
+    with patch.dict(task_members, {"progress": progress, "label": label}):
+        yield
+
+
+@pytest.mark.parametrize("status", ["SUCCESSFUL", "FAILED"])
+@pytest.mark.parametrize("path", ["/tasks/", "/tasks/batch/"])
+def test_a_replay_tells_no_result_to_whoever_may_not_read(
+    make_client: MakeClient, members: None, path: str, status: str
+) -> None:
+    client, reader = make_client("enqueue"), make_client("enqueue", "read")
+    body = HELLO if path == "/tasks/" else {"tasks": [HELLO]}
+    for each in (client, reader):
+        assert idempotent(each, path, body).status_code == 202
+    DBTaskResult.objects.update(
+        status=status, return_value="secret", exception_class_path="a.Secret", traceback="secret"
+    )
+    answer, seen = (idempotent(each, path, body).getvalue() for each in (client, reader))
+
+    task, seen_task = (
+        content if path == "/tasks/" else content["results"][0]
+        for content in map(json.loads, (answer, seen))
+    )
+    assert_tells_no_result(task, status)
+    assert b"ecret" not in answer
+    assert b"ecret" in seen
+    assert seen_task["progress"] == "half"
+    assert seen_task.keys() == task.keys()
+
+
+def test_a_cancellation_tells_no_errors_to_whoever_may_not_read(
+    make_client: MakeClient, members: None
+) -> None:
+    client = make_client("enqueue", "cancel")
+    url = post(client, HELLO).json()["url"]
+    for _ in range(2):
+        answer = client.post(f"{url}cancel/", "{}", content_type="application/json")
+        assert answer.status_code == 200
+        assert_tells_no_result(answer.json(), "FAILED")
+
+
+def test_a_retry_tells_no_result_to_whoever_may_not_read(
+    make_client: MakeClient, members: None
+) -> None:
+    client = make_client("enqueue")
+    url = post(client, HELLO).json()["url"]
+    DBTaskResult.objects.update(status="SUCCESSFUL", return_value="secret")
+    assert idempotent(client, f"{url}retry/", {}).status_code == 202
+    DBTaskResult.objects.update(status="SUCCESSFUL", return_value="secret")
+
+    assert_tells_no_result(idempotent(client, f"{url}retry/", {}).json(), "SUCCESSFUL")
+
+
+def test_a_backend_that_runs_at_once_tells_no_result_to_whoever_may_not_read(
+    make_client: MakeClient, members: None
+) -> None:
+    client = make_client("enqueue")
+    with default_backend(IMMEDIATE):
+        for _ in range(2):
+            answer = idempotent(client, "/tasks/", HELLO)
+            assert answer.status_code == 200
+            assert_tells_no_result(answer.json(), "SUCCESSFUL")
+            assert "Hello" not in json.dumps(answer.json())
+
+
+def test_an_admin_who_may_enqueue_sees_results(make_client: MakeClient) -> None:
+    with default_backend(IMMEDIATE):
+        answer = post(make_client("enqueue", "admin"), HELLO)
+
+    assert "Ada" in answer.json()["return_value"]

@@ -73,6 +73,17 @@ def test_an_enqueued_task_has_every_member(start_service: Any) -> None:
     assert service.get(task["url"]).json() == task
 
 
+def test_integers_may_be_written_with_a_fraction_or_an_exponent(service: LiveService) -> None:
+    call = '{"task": "service.tasks.add", "args": [1e2, 2.0, 3.0], "priority": 5.0}'
+    single = service.post("/tasks/", content=call.encode())
+    batch = service.post("/tasks/batch/", content=f'{{"tasks": [{call}]}}'.encode())
+
+    assert (single.status_code, batch.status_code) == (202, 202), single.text + batch.text
+    for task in (single.json(), *batch.json()["results"]):
+        assert str([task["args"], task["priority"]]) == "[[100, 2, 3], 5]"
+        assert str(service.wait_for(task["url"])["return_value"]) == "105"
+
+
 def test_a_successful_task_tells_its_return_value(service: LiveService) -> None:
     task = service.run_task("service.tasks.add", 1, 2, 3, 4)
 

@@ -109,6 +109,13 @@ def test_an_enum_of_several_types_becomes_one_for_each() -> None:
     assert portable({"enum": ["fast", "slow"]}) == {"enum": ["fast", "slow"]}
 
 
+def test_an_enum_of_fractions_becomes_a_number() -> None:
+    assert portable({"type": "number", "enum": [0.5, 1.0]}) == {"type": "number"}
+    assert portable({"enum": ["all", 0.5]}) == {
+        "anyOf": [{"type": "string", "enum": ["all"]}, {"type": "number"}]
+    }
+
+
 def test_what_contains_itself_without_an_object_is_described_one_level_deep() -> None:
     def reference(name: str) -> dict[str, str]:
         return {"$ref": f"#/$defs/{name}"}

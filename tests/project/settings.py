@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import django
 import environ
@@ -85,7 +86,9 @@ TASKS = {
         "OPTIONS": {"directory": os.environ.get("TASKS_DIRECTORY", "")},
     },
 }
-TASKS_API = {"TASKS": ["tests.project.shop.tasks.*"]}
+TASKS_API: dict[str, Any] = {"TASKS": ["tests.project.shop.tasks.*"]}
+if "RETENTION_DAYS" in os.environ:
+    TASKS_API["RETENTION_DAYS"] = int(os.environ["RETENTION_DAYS"])
 
 # None of these may change what the app answers.
 REST_FRAMEWORK = {

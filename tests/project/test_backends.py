@@ -352,7 +352,7 @@ sys.meta_path.insert(0, Absent())
 from django.conf import settings
 
 settings.configure(
-    SECRET_KEY="only-for-tests",
+    SECRET_KEY="only-for-tests-which-everybody-may-read",
     ROOT_URLCONF="__main__",
     ALLOWED_HOSTS=["testserver"],
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "drf_spectacular", "drf_spectacular_sidecar", "tasks_api", "service"],

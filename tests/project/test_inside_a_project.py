@@ -148,6 +148,14 @@ def test_problems_are_in_english_whoever_asks(project: LiveProject) -> None:
     assert problem["errors"][0]["detail"] == "Should be a string."
 
 
+def test_a_content_type_that_django_cannot_parse_is_a_problem(project: LiveProject) -> None:
+    malformed = {"Content-Type": "a; b*=bogus''x"}
+    for path in ("/api/", "/api/livez", "/api/tasks/"):
+        response = project.get(path, headers=malformed)
+        assert_problem(response, 400, "invalid_request", prefix="/api")
+    assert project.post("/api/tasks/", content=b"{}", headers=malformed).status_code == 400
+
+
 # Beside the project's own settings of DRF.
 
 
@@ -262,3 +270,22 @@ def test_a_deferred_task_runs_when_it_is_due_whatever_the_time_zone(
     finally:
         project.stop_worker()
     assert project.get(late).json()["status"] == "READY"
+
+
+PAGE_OF_TASKS = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from tests.rows import task_row
+task_row(queue_name="ovens").save()
+task_row(task_path="nowhere.tasks.bake").save()
+browser = Client(headers={"Host": "127.0.0.1"})
+browser.force_login(get_user_model().objects.create_superuser("boss"))
+page = browser.get("/admin/django_tasks_database/dbtaskresult/")
+print(page.status_code, "nowhere.tasks.bake" in page.content.decode())
+"""
+
+
+def test_the_page_of_tasks_shows_those_whose_task_is_gone(project: LiveProject) -> None:
+    shown = project.manage("shell", "--verbosity=0", f"--command={PAGE_OF_TASKS}")
+
+    assert shown.stdout.split() == ["200", "True"], shown.stderr

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.live_project import LiveProject
 from tests.project.conftest import StartProject
 
 STORE = """
@@ -22,9 +23,10 @@ for minutes in (30, -30):
 
 @pytest.mark.parametrize("use_tz", ["on", "off"])
 def test_14_days_are_14_days_whatever_the_time_zone(
-    start_project: StartProject, use_tz: str
+    start_project: StartProject, use_tz: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = start_project({"USE_TZ": use_tz})
+    monkeypatch.setitem(project.environment, "RETENTION_DAYS", "14")
     old, young = project.manage("shell", "--verbosity=0", f"--command={STORE}").stdout.split()
     project.manage("prune")
 
@@ -32,10 +34,21 @@ def test_14_days_are_14_days_whatever_the_time_zone(
     assert project.get(f"/api/tasks/{young}/").status_code == 200
 
 
+def test_a_project_that_says_nothing_keeps_its_finished_tasks(project: LiveProject) -> None:
+    old, _ = project.manage("shell", "--verbosity=0", f"--command={STORE}").stdout.split()
+
+    pruned = project.manage("prune")
+
+    assert pruned.stderr == "SUCCESSFUL and FAILED tasks are kept: RETENTION_DAYS is not set.\n"
+    url = f"/api/tasks/{old}/"
+    assert project.get(url).status_code == 200
+
+
 def test_the_owner_of_a_task_that_is_kept_elsewhere_stays_until_that_is_gone(
-    start_project: StartProject,
+    start_project: StartProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = start_project({"FILE_QUEUES": "default"})
+    monkeypatch.setitem(project.environment, "RETENTION_DAYS", "14")
     call = {"task": "tests.project.shop.tasks.add_by_files", "args": [1, 2]}
     task = project.post("/api/tasks/", call).json()
     age = (

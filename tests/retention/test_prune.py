@@ -29,6 +29,12 @@ from tests.rows import task_row
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
+REST = {
+    "Removed rate counts": 0,
+    "Removed idempotency records": 1,
+    "Removed owners of tasks": 0,
+}
+"""What the command prints where it removes no tasks, but one record."""
 
 
 def retained(**given: Any) -> Any:
@@ -123,6 +129,7 @@ def test_a_dry_run_counts_and_removes_nothing() -> None:
     TaskOwner.objects.update(created_at=ago(20))
     expected = {
         "SUCCESSFUL and FAILED tasks": 3,
+        "rate counts": 0,
         "idempotency records": 1,
         "rows of dead workers": 0,
         "owners of tasks": 1,
@@ -219,7 +226,7 @@ def test_without_a_store_of_ours_the_rest_goes_all_the_same() -> None:
     IdempotencyRecord.objects.create(client_number=1, key="k", created_at=ago(2))
     backend = {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}
     with override_settings(TASKS={"default": backend}):
-        assert run() == {"Removed idempotency records": 1, "Removed owners of tasks": 0}
+        assert run() == REST
 
     assert stored() == set(kept)
 
@@ -228,7 +235,7 @@ def test_on_another_kind_of_database_no_task_goes() -> None:
     kept = store(finished_at=ago(100))
     IdempotencyRecord.objects.create(client_number=1, key="k", created_at=ago(2))
     with patch.object(clock, "_QUESTIONS", {}):
-        assert run() == {"Removed idempotency records": 1, "Removed owners of tasks": 0}
+        assert run() == REST
 
     assert stored() == set(kept)
 

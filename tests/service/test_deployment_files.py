@@ -14,11 +14,12 @@ import yaml
 from service.environment import AllVariables
 from service.settings_page import settings_page
 from tasks_api.conf import TasksApiSettings
+from tests.conftest import StartService
 from tests.live_service import PROJECT
 
 pytestmark = pytest.mark.sqlite
 
-SECRETS = {"SECRET_KEY": "0123456789", "POSTGRES_PASSWORD": "letters"}
+SECRETS = {"SECRET_KEY": "0123456789" * 4, "POSTGRES_PASSWORD": "letters"}
 
 
 def compose() -> dict[str, Any]:
@@ -37,7 +38,7 @@ def gunicorn(
         env={
             "PATH": os.defpath,
             "DATABASE_URL": os.environ["DATABASE_URL"],
-            "SECRET_KEY": "x",
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
             **environment,
         },
         capture_output=True,
@@ -88,7 +89,11 @@ def test_the_image_and_compose_name_commands_that_exist() -> None:
         shown = subprocess.run(
             [sys.executable, "-m", "service", command[3], "--help"],
             cwd=PROJECT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "service.settings", "SECRET_KEY": "x"},
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "service.settings",
+                "SECRET_KEY": "only-for-tests-which-everybody-may-read",
+            },
             capture_output=True,
             text=True,
             check=True,
@@ -140,12 +145,49 @@ def test_compose_itself_accepts_the_file() -> None:
     )
 
 
-def test_the_containers_settings_let_gunicorn_start() -> None:
-    environment = {
+def environment_of_the_image() -> dict[str, str]:
+    *_, last_stage = (PROJECT / "Dockerfile").read_text().split("FROM ")
+    instructions = last_stage.replace("\\\n", " ").splitlines()
+    words = [word for line in instructions if line.startswith("ENV ") for word in line.split()[1:]]
+    return dict(word.split("=", 1) for word in words)
+
+
+def environment_of_the_containers() -> dict[str, str]:
+    """Return what `docker compose up` sets where nobody sets a variable, secrets aside."""
+    set_by_compose = {
         name: re.sub(r"\$\{\w+:[-?]?([^}]*)\}", r"\1", value)
         for name, value in compose()["services"]["web"]["environment"].items()
-        if name not in {"DATABASE_URL", "SECRET_KEY"}
+        # A variable without a value is passed on if it is set.
+        if value is not None and name not in {"DATABASE_URL", "SECRET_KEY"}
     }
+    of_the_image = environment_of_the_image()
+    del of_the_image["PATH"]
+    return {**of_the_image, **set_by_compose}
+
+
+def test_the_containers_expose_no_task_that_sleeps_or_fails_at_will() -> None:
+    environment = environment_of_the_containers()
+
+    assert environment["TASKS_API_TASKS"] == "service.tasks.say_hello,service.tasks.add"
+    assert "TASKS_API_TASKS" in compose()["services"]["web"]["environment"]
+
+
+def test_the_first_call_of_the_guide_is_of_a_task_that_the_containers_expose(
+    start_service: StartService,
+) -> None:
+    exposed = {"TASKS_API_TASKS": environment_of_the_containers()["TASKS_API_TASKS"]}
+    service = start_service(exposed)
+    [body] = re.findall("-d '({.*})'", (PROJECT / "docs/deployment.md").read_text())
+
+    response = service.post("/tasks/", content=body.encode())
+    assert response.status_code == 202, response.text
+    assert service.wait_for(response.headers["Location"])["status"] == "SUCCESSFUL"
+    refused = service.post("/tasks/", {"task": "service.tasks.sleep", "kwargs": {"seconds": 1}})
+    assert refused.json()["code"] == "unknown_task"
+
+
+def test_the_containers_settings_let_gunicorn_start() -> None:
+    environment = environment_of_the_containers()
 
     checked = gunicorn("--check-config", **environment)
 
@@ -193,4 +235,4 @@ def test_every_variable_that_a_module_of_the_service_asks_for_is_declared() -> N
     sources = "".join(path.read_text() for path in (PROJECT / "service").rglob("*.py"))
     asked_for = re.findall(r'environ(?:\.\w+\(|\[)\s*"([A-Z_]+)"', sources)
 
-    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE"} <= set(AllVariables.schemas())
+    assert set(asked_for) - {"DJANGO_SETTINGS_MODULE", "PYTHONPATH"} <= set(AllVariables.schemas())

@@ -9,12 +9,16 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+from service.database import secret_key
 from service.environment import read_environment
+from service.mail import mailer, settings_before_mailers
 from service.misconfiguration import exit_on_misconfiguration
 from tasks_api.conf import TasksApiSettings
 from tests.live_service import DEADLINE, PROJECT
 
 pytestmark = pytest.mark.sqlite
+
+HUSH = "hush-which-is-a-secret-of-these-tests"
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,6 +34,15 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+def test_help_tells_of_run_whether_or_not_there_are_settings(tmp_path: Path) -> None:
+    unset = {"SECRET_KEY": "", "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}"}
+
+    assert "run" in manage(**unset).stdout.split()
+    assert "--tasks DIRECTORY" in manage("help", "run", **unset).stdout
+    commands = manage("help", "--commands", SECRET_KEY=HUSH).stdout.split()
+    assert {"run", "worker", "create_client", "prune"} <= set(commands)
+
+
 def test_without_a_secret_key_commands_say_so_in_one_line(tmp_path: Path) -> None:
     refused = manage("migrate", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", SECRET_KEY="")
 
@@ -42,10 +55,21 @@ def test_without_a_secret_key_commands_say_so_in_one_line(tmp_path: Path) -> Non
 def test_a_command_without_a_database_says_so_in_one_line(tmp_path: Path) -> None:
     database_url = f"sqlite:///{tmp_path / 'missing' / 'db.sqlite3'}"
 
-    refused = manage("migrate", DATABASE_URL=database_url, SECRET_KEY="only-for-tests")
+    refused = manage(
+        "migrate", DATABASE_URL=database_url, SECRET_KEY="only-for-tests-which-everybody-may-read"
+    )
 
     assert refused.returncode == 1
     assert refused.stderr == "The database cannot be used: unable to open database file\n"
+
+
+def test_a_command_on_an_empty_database_says_what_to_run(tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+
+    refused = manage("list_clients", DATABASE_URL=database_url, SECRET_KEY=HUSH)
+
+    assert refused.returncode == 1
+    assert refused.stderr == "The database has no tables yet: run `migrate` first.\n"
 
 
 def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,10 +125,10 @@ def test_a_list_is_read_and_blank_means_that_it_has_no_entries() -> None:
     assert environment.tasks_api["TASKS"] == ()
 
 
-def test_what_is_not_set_has_the_defaults_of_the_app_but_for_the_sample_tasks() -> None:
+def test_what_is_not_set_has_the_defaults_of_the_app_but_for_samples_and_retention() -> None:
     environment = read_environment({})
 
-    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"]})
+    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"], "RETENTION_DAYS": 14})
     assert TasksApiSettings.checked(environment.tasks_api) == own
     assert environment.port == 8000
 
@@ -122,8 +146,88 @@ def test_several_wrong_variables_are_told_at_once_and_no_secret_is() -> None:
         read_environment(given)
 
     assert str(refused.value).splitlines() == [
+        "SECRET_KEY must be a random text of at least 32 characters, such as `openssl rand -hex 32` "
+        "prints.",
         "PORT must be a whole number, 1 to 65535, not 'eighty'.",
         "PUBLIC_URL must be a URL, such as https://tasks.example.org, not 'https://['.",
         "RETENTION_DAYS_FAILED must be a whole number, 0 to 36500, not 36501.",
     ]
-    assert "hush" not in repr(read_environment({"SECRET_KEY": "hush", "CACHE_URL": "hush"}))
+    secrets = dict.fromkeys(("SECRET_KEY", "CACHE_URL", "EMAIL_URL"), HUSH)
+    assert HUSH not in repr(read_environment(secrets))
+
+
+@pytest.mark.parametrize("given", ["a", "a" * 100, "abcd" * 20, "0123456789abcdef" * 2 + "\n"])
+def test_a_secret_key_that_is_easy_to_guess_is_refused(given: str, tmp_path: Path) -> None:
+    (tmp_path / ".secret_key").write_text(given)
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    nothing_set = read_environment({})
+    if len(given.strip()) == 32:
+        assert secret_key(nothing_set, database) == given.strip()
+        assert read_environment({"SECRET_KEY": given.strip()}).secret_key == given.strip()
+        return
+
+    with pytest.raises(ImproperlyConfigured, match=r"\.secret_key contains no key of at least 32"):
+        secret_key(nothing_set, database)
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^SECRET_KEY must be a random text of at least"
+    ):
+        read_environment({"SECRET_KEY": given})
+
+
+def test_a_command_does_not_start_with_such_a_key() -> None:
+    refused = manage("check", SECRET_KEY="a")
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "SECRET_KEY must be a random text of at least 32 characters, "
+        "such as `openssl rand -hex 32` prints.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.example", "smtp://", "smtp://mail.example:port", "http://mail.example"]
+)
+def test_what_is_not_the_url_of_a_mail_server_is_refused(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is not the URL of a mail server"):
+        mailer(url)
+
+
+def test_a_mail_server_has_the_usual_port_and_a_password_with_any_characters() -> None:
+    options = mailer("smtp+tls://tasks:p%40ss@mail.example")["OPTIONS"]
+
+    assert (options["host"], options["port"], options["password"]) == ("mail.example", 587, "p@ss")
+    assert (options["use_tls"], options["use_ssl"]) == (True, False)
+    assert mailer("smtp+ssl://mail.example:4465")["OPTIONS"]["port"] == 4465
+    settings = settings_before_mailers(mailer("smtp://tasks:p%40ss@mail.example"))
+    assert settings["EMAIL_HOST_PASSWORD"] == "p@ss"
+    assert settings["EMAIL_PORT"] == 25
+
+
+def test_only_its_owner_can_read_a_sqlite_database_and_what_sqlite_puts_beside_it(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    manage("migrate", "--verbosity=0", SECRET_KEY=HUSH, DATABASE_URL=url)
+    # While a connection that has written is open, there are all three files.
+    code = (
+        "import os; from tasks_api.models import Client; Client.objects.create(name='a');"
+        "print(*(oct(e.stat().st_mode & 0o777) for e in os.scandir(os.environ['D'])))"
+    )
+    shown = manage("shell", "-v0", f"-c={code}", SECRET_KEY=HUSH, DATABASE_URL=url, D=str(tmp_path))
+
+    assert shown.stdout.split() == ["0o600"] * 3, shown.stderr
+
+
+def test_an_older_database_that_everybody_can_read_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "db.sqlite3"
+    file.touch(0o644)
+    file.chmod(0o644)
+    checked = manage("check", SECRET_KEY=HUSH, DATABASE_URL=f"sqlite:///{file}")
+
+    assert checked.returncode == 0
+    assert f"chmod o= {file}" in checked.stderr
+    file.chmod(0o640)
+    assert (
+        "service.W001"
+        not in manage("check", SECRET_KEY=HUSH, DATABASE_URL=f"sqlite:///{file}").stderr
+    )

@@ -1,6 +1,5 @@
 """`python -m service run` as its user sees it: what it prints, how it stops, what it refuses."""
 
-import json
 import os
 import re
 import shutil
@@ -8,187 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
 from service.database import make_secret_key_file, secret_key_file
-from tests.live_service import DEADLINE, PROJECT, bearer, wait_until
-
-STOPPED_WITHIN = 10
-RunCommand = Callable[..., "Running"]
-
-
-class Running:
-    """A `run` on a free port, in a process group of its own as under a terminal."""
-
-    def __init__(
-        self,
-        directory: Path,
-        environment: dict[str, str],
-        arguments: Sequence[str],
-        stdout: int | None,
-    ) -> None:
-        self.output_file = directory / "output"
-        self.port = free_port()
-        self.environment = {**os.environ, **environment}
-        self.environment.pop("DJANGO_SETTINGS_MODULE", None)
-        with self.output_file.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "run", f"--port={self.port}", *arguments],
-                cwd=PROJECT,
-                env=self.environment,
-                stdout=output if stdout is None else stdout,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    def output(self) -> str:
-        return self.output_file.read_text()
-
-    def wait_until_ready(self) -> None:
-        wait_until(self._has_announced, what="curl line")
-
-    def lines_with(self, start: str, text: str) -> list[str]:
-        lines = self.output().splitlines()
-        return [line for line in lines if line.startswith(start) and text in line]
-
-    def curl_lines(self) -> list[str]:
-        return [line for line in self.output().splitlines() if line.startswith("curl ")]
-
-    def child(self, *words: str) -> psutil.Process:
-        """Return the process that has these words on its command line and is no child of another."""
-        found = [process for process in self.processes() if _has_words(process, words)]
-        return next(process for process in found if process.parent() not in found)
-
-    def has_started(self, *words: str) -> bool:
-        return any(_has_words(process, words) for process in self.processes())
-
-    def processes(self) -> list[psutil.Process]:
-        """Return what lives of all that was started, known by its database."""
-        url = self.environment["DATABASE_URL"]
-        return [process for process in psutil.process_iter() if _database_of(process) == url]
-
-    def key(self) -> str:
-        return re.findall(r"tk_[0-9A-Za-z_]+", self.curl_lines()[0])[0]
-
-    def get(self, url: str) -> httpx.Response:
-        return httpx.get(url, headers=bearer(self.key()))
-
-    def enqueue(self, task: str, **kwargs: Any) -> str:
-        response = httpx.post(
-            f"http://127.0.0.1:{self.port}/tasks/",
-            json={"task": task, "kwargs": kwargs},
-            headers=bearer(self.key()),
-        )
-        assert response.status_code == 202, response.text
-        return response.headers["Location"]
-
-    def exit_status(self) -> int:
-        """Return the status of a `run` that must end in time, and all that it started with it."""
-        status = self.process.wait(STOPPED_WITHIN)
-        wait_until(lambda: not self.processes(), what="end of all", deadline=1)
-        return status
-
-    def close(self) -> None:
-        for process in self.processes():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.process.wait()
-
-    def _has_announced(self) -> bool:
-        assert self.process.poll() is None, self.output()
-        return bool(self.curl_lines())
-
-
-def _has_words(process: psutil.Process, words: Sequence[str]) -> bool:
-    try:
-        return set(words) <= set(process.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _database_of(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get("DATABASE_URL")
-    except psutil.Error:
-        # Not ours, or dead.
-        return None
-
-
-@pytest.fixture
-def run(new_database_url: Callable[[], str], tmp_path: Path) -> Iterator[RunCommand]:
-    """A function that starts the command on an empty database, and waits until it is ready."""
-    started: list[Running] = []
-
-    def start(
-        arguments: Sequence[str] = (),
-        *,
-        until_ready: bool = True,
-        stdout: int | None = None,
-        **environment: str,
-    ) -> Running:
-        defaults = {
-            "DATABASE_URL": new_database_url(),
-            "SECRET_KEY": "only-for-tests",
-            "WEB_CONCURRENCY": "1",
-        }
-        running = Running(tmp_path, defaults | environment, arguments, stdout)
-        started.append(running)
-        if until_ready:
-            running.wait_until_ready()
-        return running
-
-    yield start
-    for running in started:
-        running.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def refusal(*arguments: str, **environment: str) -> list[str]:
-    """Run the command, which must not start; return the lines it says why."""
-    defaults = {"SECRET_KEY": "only-for-tests", "PORT": str(free_port())}
-    completed = subprocess.run(
-        [sys.executable, "-m", "service", "run", *arguments],
-        cwd=PROJECT,
-        env={
-            key: value
-            for key, value in {**os.environ, **defaults, **environment}.items()
-            if key != "DJANGO_SETTINGS_MODULE"
-        },
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert completed.returncode == 1, completed
-    assert completed.stdout == ""
-    return completed.stderr.splitlines()
-
-
-def paste(line: str) -> dict[str, Any]:
-    completed = subprocess.run(
-        ["bash", "-c", line],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=True,
-    )
-    task: dict[str, Any] = json.loads(completed.stdout)
-    return task
+from tests.live_run import STOPPED_WITHIN, RunCommand, paste, refusal
+from tests.live_service import PROJECT, wait_until
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
@@ -270,12 +100,15 @@ def test_nothing_lives_on_when_the_command_itself_is_killed(run: RunCommand) -> 
 
 
 @pytest.mark.sqlite
-def test_each_line_of_output_has_the_name_of_its_process_and_one_time(run: RunCommand) -> None:
-    running = run()
+@pytest.mark.parametrize(("log_format", "info"), [("console", " INFO "), ("json", '"INFO"')])
+def test_each_line_of_output_has_the_name_of_its_process_and_one_time(
+    run: RunCommand, log_format: str, info: str
+) -> None:
+    running = run(LOG_FORMAT=log_format)
 
     for name in ("web", "worker"):
         lines = wait_until(
-            partial(running.lines_with, f"{name:6} | ", " INFO "), what=f"log line of {name}"
+            partial(running.lines_with, f"{name:6} | ", info), what=f"log line of {name}"
         )
         assert [line for line in lines if len(re.findall(r"\d\d:\d\d:\d\d", line)) != 1] == []
 
@@ -322,6 +155,8 @@ def test_a_database_that_is_not_there_is_reported_in_one_line(there_is: str) -> 
         (line,) = refusal(DATABASE_URL=url)
 
     assert line.startswith("The database cannot be used: connection failed: ")
+    assert not list(PROJECT.glob(".demo_key.*_of_nobody"))
+    assert not (PROJECT / ".demo_key.tasks").exists()
 
 
 @pytest.mark.sqlite
@@ -398,23 +233,31 @@ def test_other_machines_are_let_in_with_a_key(run: RunCommand) -> None:
 
 
 @pytest.mark.sqlite
-def test_each_run_has_a_key_of_its_own_for_a_day(
+def test_runs_that_start_at_once_share_a_database_and_one_key_for_a_day(
     run: RunCommand, new_database_url: Callable[[], str]
 ) -> None:
     database_url = new_database_url()
-    first = run(DATABASE_URL=database_url)
-    old_key = first.key()
-    first.process.terminate()
-    assert first.exit_status() == 0
-    second = run(DATABASE_URL=database_url)
+    runs = [run(DATABASE_URL=database_url, until_ready=False) for _ in range(2)]
+    for one in runs:
+        one.wait_until_ready()
+    first, second = runs
+    key = first.key()
 
-    client = second.get(f"http://127.0.0.1:{second.port}/client/").json()
-
+    assert second.key() == key
+    client = first.get(f"http://127.0.0.1:{second.port}/client/").json()
     assert client["name"] == "demo"
     remaining = datetime.fromisoformat(client["key_expires_at"]) - datetime.now(UTC)
     assert timedelta(hours=23) < remaining <= timedelta(hours=24)
-    refused = httpx.get(f"http://127.0.0.1:{second.port}/client/", headers=bearer(old_key))
-    assert refused.status_code == 401
+    assert f"The key is valid until {client['key_expires_at'][:10]} " in first.output()
+    (file,) = Path(database_url.removeprefix("sqlite:///")).parent.glob(".demo_key.*")
+    assert (file.read_text().strip(), file.stat().st_mode & 0o777) == (key, 0o600)
+
+    second.process.terminate()
+    # Both have this database: `exit_status` would wait for the processes of the first one too.
+    assert second.process.wait(STOPPED_WITHIN) == 0
+    third = run(DATABASE_URL=database_url)
+    assert third.key() == key
+    assert first.get(f"http://127.0.0.1:{first.port}/client/").status_code == 200
 
 
 @pytest.mark.sqlite

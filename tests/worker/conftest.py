@@ -103,7 +103,7 @@ class Workers:
     ) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
-            "SECRET_KEY": "only-for-tests",
+            "SECRET_KEY": "only-for-tests-which-everybody-may-read",
             "DATABASE_URL": self._store.url,
             "LOST_AFTER_SECONDS": str(lost_after),
         }

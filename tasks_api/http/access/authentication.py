@@ -64,7 +64,7 @@ def find_caller(request: Request) -> Caller | None:
         # Evaluating `auth` makes DRF try the classes in turn.
         if isinstance(request.auth, Caller):
             return request.auth
-        client = _client_of()(request)
+        client = client_of()(request)
     except drf.APIException as error:
         if error.status_code == HTTPStatus.UNAUTHORIZED:
             raise not_authenticated(request) from error
@@ -101,10 +101,11 @@ def _bearer_token(request: Request) -> str:
 
 
 @cache
-def _client_of() -> Callable[[Request], Client | None]:
+def client_of() -> Callable[[Request], Client | None]:
+    """Return the function that `CLIENT_OF` names."""
     path = tasks_api_settings().client_of
     return import_string(path) if path else lambda request: None
 
 
 reset_when_settings_change(authentication_classes.cache_clear)
-reset_when_settings_change(_client_of.cache_clear)
+reset_when_settings_change(client_of.cache_clear)

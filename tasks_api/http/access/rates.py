@@ -1,5 +1,5 @@
 """
-Rate limits: requests of clients are counted in Django's cache, by atomic increments.
+Rate limits: requests of clients are counted in the database, or in a cache that the project names.
 
 The window is fixed, and begins at a different time for each client. A window allows exactly as many
 requests as the rate says; around the boundary of two windows, up to twice as many pass in a short time.
@@ -8,10 +8,13 @@ requests as the rate says; around the boundary of two windows, up to twice as ma
 import time
 from dataclasses import dataclass
 
-from django.core.cache import cache
+from django.core.cache import caches
+from django.db import router
 
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.rate import Rate
+from tasks_api.conf import tasks_api_settings
+from tasks_api.models import RateCount, Spent
 from tasks_api.problems import StoreUnavailable
 
 POLICY = "default"
@@ -45,11 +48,12 @@ class Allowance:
         }
 
 
-def spend(caller: Caller, number: int = 1, *, all_or_none: bool = False) -> Allowance | None:
+def spend(caller: Caller, number: int = 1) -> Allowance | None:
     """
-    Count requests of a client and return what is left; None for a client without a rate limit.
+    Count requests of a client, all or none of them, and return what is left.
 
-    With `all_or_none`, nothing is counted if not all of them fit.
+    None for a client without a rate limit. Call this outside of transactions, since other requests of
+    the client would wait for their end.
 
     Raises:
         StoreUnavailable: 503, the cache cannot be reached: requests that cannot be counted are refused.
@@ -58,23 +62,38 @@ def spend(caller: Caller, number: int = 1, *, all_or_none: bool = False) -> Allo
     rate = caller.rate
     if rate is None:
         return None
-    # Windows of clients begin at different times.
-    window, elapsed = divmod(time.time() + caller.number % rate.seconds, rate.seconds)
-    name = f"tasks_api:rate:{caller.number}:{rate.limit}/{rate.seconds}:{int(window)}"
-    spent = _count(name, number, rate.seconds)
-    is_exceeded = spent > rate.limit
-    if is_exceeded and all_or_none:
-        spent = _count(name, -number, rate.seconds)
+    cache_alias = tasks_api_settings().rate_cache
+    spent = (
+        _spend_in_cache(cache_alias, caller, rate, number)
+        if cache_alias
+        else RateCount.objects.using(router.db_for_write(RateCount)).spend(
+            caller.number, rate=str(rate), limit=rate.limit, seconds=rate.seconds, number=number
+        )
+    )
     return Allowance(
         rate=rate,
-        remaining=max(rate.limit - spent, 0),
-        resets_in=max(1, int(rate.seconds - elapsed + 0.999)),
-        is_exceeded=is_exceeded,
+        remaining=max(rate.limit - spent.number, 0),
+        resets_in=max(1, spent.seconds_left),
+        is_exceeded=spent.is_refused,
     )
 
 
-def _count(name: str, number: int, seconds: int) -> int:
+def _spend_in_cache(alias: str, caller: Caller, rate: Rate, number: int) -> Spent:
+    # As in the database: windows of clients begin at different times.
+    window, elapsed = divmod(time.time() + caller.number % rate.seconds, rate.seconds)
+    name = f"tasks_api:rate:{caller.number}:{rate.limit}/{rate.seconds}:{int(window)}"
+    spent = _increment(alias, name, number, rate.seconds)
+    is_refused = spent > rate.limit
+    if is_refused and number > 1:
+        # For a moment they were counted, and another request may have been refused for them.
+        spent = _increment(alias, name, -number, rate.seconds)
+    seconds_left = int(rate.seconds - elapsed + 0.999)
+    return Spent(number=spent, seconds_left=seconds_left, is_refused=is_refused)
+
+
+def _increment(alias: str, name: str, number: int, seconds: int) -> int:
     try:
+        cache = caches[alias]
         for _ in range(_ATTEMPTS):
             cache.add(name, 0, timeout=2 * seconds)
             try:

@@ -100,9 +100,9 @@ def _any_call() -> Schema:
             "task": {"type": "string", "description": "The name of the task type."},
             "args": {"type": "array", "items": {}},
             "kwargs": {"type": "object", "additionalProperties": True},
-            "queue_name": QUEUE_NAME,
-            "priority": PRIORITY,
-            "run_after": RUN_AFTER,
+            "queue_name": _or_null(QUEUE_NAME),
+            "priority": _or_null(PRIORITY),
+            "run_after": _or_null(RUN_AFTER),
             **_further_members(),
         },
         "required": ["task"],
@@ -140,7 +140,19 @@ def _members_for(backend_alias: str) -> dict[str, Schema]:
         members["priority"] = PRIORITY
     if backend.supports_defer:
         members["run_after"] = RUN_AFTER
-    return members
+    return {name: _or_null(member) for name, member in members.items()}
+
+
+def _or_null(schema: Schema) -> Schema:
+    """
+    Describe a member that may also be null, which means the same as leaving it out.
+
+    That holds for `args` and `kwargs` too; there the document leaves null out, since generators of
+    clients would give the object another name.
+    """
+    described = {key: value for key, value in schema.items() if key == "description"}
+    alone = {key: value for key, value in schema.items() if key != "description"}
+    return {"anyOf": [alone, {"type": "null"}], **described}
 
 
 def _one_of(names: Mapping[str, str]) -> Schema:

@@ -17,7 +17,8 @@ def portable(schema: Schema) -> Schema:
     Return the schema without constructs that make generators fail or leave a type out.
 
     Titles are dropped, because some generators use them as class names and so merge classes. Null is
-    `const` unless it is one of several types, and each type of a mixed `enum` has an `enum` of its own.
+    `const` unless it is one of several types, each type of a mixed `enum` has an `enum` of its own, and
+    numbers with fractions have none.
     """
     return _with_null_as_constant(_portable(schema))
 
@@ -55,9 +56,12 @@ def _with_one_type_an_enum(schema: Schema) -> Schema:
     by_type: dict[type, list[Any]] = {}
     for value in schema.get("enum", ()):
         by_type.setdefault(type(value), []).append(value)
+    described = {key: value for key, value in schema.items() if key != "enum"}
+    if schema.get("type") == "number":
+        # openapi-python-client knows enums of whole numbers and of strings.
+        return described
     if len(by_type) < 2 or "type" in schema or "anyOf" in schema:
         return schema
-    described = {key: value for key, value in schema.items() if key != "enum"}
     return {**described, "anyOf": [_enum(values) for values in by_type.values()]}
 
 
@@ -66,6 +70,8 @@ def _enum(values: list[Any]) -> Schema:
     name = names.get(type(values[0]))
     if name == "null":
         return {"type": "null"}
+    if name == "number":
+        return {"type": name}
     return {**({"type": name} if name else {}), "enum": values}
 
 

@@ -21,6 +21,7 @@ from tasks_api.backends import Position, Selection
 from tasks_api.backends.base import Side
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.faults import Fault
+from tasks_api.ids import canonical_id
 from tasks_api.problems import InvalidCursor, InvalidRequest
 from tasks_api.timestamps import parse_timestamp, timestamp
 
@@ -105,7 +106,7 @@ class _Parameters:
         for name in self.parameters:
             if name != "id":
                 self._report("not_with_id", "Cannot be combined with `id`.", name)
-        identifiers = tuple(dict.fromkeys(self.parameters.getlist("id")))
+        identifiers = tuple(dict.fromkeys(map(canonical_id, self.parameters.getlist("id"))))
         if len(identifiers) > MAX_IDS:
             self._report("too_many", f"Should be at most {MAX_IDS}.", "id")
         return ListQuery(ids=identifiers)

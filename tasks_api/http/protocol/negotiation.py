@@ -1,8 +1,8 @@
 """Content negotiation (RFC 9110, section 12): JSON in and out, unless `Accept` excludes it."""
 
+import re
 from typing import Any
 
-from django.http.request import MediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -10,6 +10,10 @@ from rest_framework.request import Request
 
 from tasks_api.json_text import json_bytes
 from tasks_api.problems import NotAcceptable
+
+_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
+# RFC 9110, section 12.4.2: q=0 excludes what it is about.
+_NO_QUALITY = re.compile(r"q=0(\.0{0,3})?", re.ASCII | re.IGNORECASE)
 
 
 class JSONRenderer(BaseRenderer):
@@ -57,14 +61,28 @@ class AcceptJSON(BaseContentNegotiation):
     @staticmethod
     def _admits_json(accept: str) -> bool:
         """Judge by the most specific range that matches; ignore parameters such as a charset."""
-        ranges = [MediaType(text.strip()) for text in accept.split(",") if text.strip()]
-        for main, sub in (("application", "json"), ("application", "*"), ("*", "*")):
-            qualities = [
-                one.quality for one in ranges if (one.main_type, one.sub_type) == (main, sub)
-            ]
-            if qualities:
-                return max(qualities) > 0
-        return not ranges
+        admitted: dict[str, bool] = {}
+        for text in accept.split(","):
+            media_range, *parameters = (part.strip() for part in text.split(";"))
+            if "/" in media_range:
+                is_admitted = not any(map(_NO_QUALITY.fullmatch, parameters))
+                name = media_range.lower()
+                admitted[name] = admitted.get(name, False) or is_admitted
+        for name in ("application/json", "application/*", "*/*"):
+            if name in admitted:
+                return admitted[name]
+        return not admitted
+
+
+def prefers_html(accept: str) -> bool:
+    """Return whether `Accept` names `text/html`, and JSON not or less: what browsers send."""
+    qualities = {"text/html": 0.0, "application/json": 0.0}
+    for text in accept.split(","):
+        media_type, _, parameters = text.partition(";")
+        if (name := media_type.strip().lower()) in qualities:
+            quality = _QUALITY.search(f";{parameters}")
+            qualities[name] = max(qualities[name], float(quality[1]) if quality else 1.0)
+    return qualities["text/html"] > qualities["application/json"]
 
 
 class AcceptAnything(AcceptJSON):

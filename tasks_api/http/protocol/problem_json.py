@@ -1,8 +1,8 @@
 """From an exception to the format of all errors: `application/problem+json` (RFC 9457)."""
 
-import json
 import logging
 import math
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -15,8 +15,9 @@ from rest_framework import exceptions as drf
 
 from tasks_api.backends.database.connections import renew_connections
 from tasks_api.backends.database.failures import DATABASE_ERRORS, is_unavailable
-from tasks_api.faults import Fault
+from tasks_api.faults import Fault, shortened
 from tasks_api.http.protocol import request_id
+from tasks_api.json_text import json_bytes
 from tasks_api.problems import (
     InternalError,
     InvalidRequest,
@@ -30,6 +31,11 @@ from tasks_api.problems import (
 logger = logging.getLogger("tasks_api.http")
 
 RETRY_AFTER_SECONDS = "5"
+MAX_PROBLEM_BYTES = 64 * 1024
+"""The maximum size of a problem's JSON; faults beyond it are left out."""
+
+_MAX_DETAIL_LENGTH = 1000
+"""The maximum length of a fault's detail: hints can have any number of values and any pattern."""
 
 
 class FaultRepresentation(TypedDict):
@@ -67,10 +73,11 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
         "request_id": request_id.identify(request),
     }
     if problem.faults:
-        body["errors"] = [_represent_fault(fault) for fault in problem.faults]
-    # ASCII: a pointer may contain the name of a member that cannot be encoded in UTF-8.
+        body["errors"] = []
+        room = MAX_PROBLEM_BYTES - len(json_bytes(body))
+        body["errors"] = list(_fitting(problem.faults, room))
     return HttpResponse(
-        json.dumps(body),
+        json_bytes(body),
         status=problem.status,
         content_type="application/problem+json",
         headers=problem.headers,
@@ -137,6 +144,15 @@ def _report(exception: Exception, problem: Problem, request: HttpRequest) -> Non
         logger.error("%s %s: the store is unavailable: %s", request.method, request.path, reason)
 
 
+def _fitting(faults: Sequence[Fault], room: int) -> Iterator[FaultRepresentation]:
+    for fault in faults:
+        representation = _represent_fault(fault)
+        room -= len(json_bytes(representation)) + len(b",")
+        if room < 0:
+            return
+        yield representation
+
+
 def _represent_fault(fault: Fault) -> FaultRepresentation:
     location = {
         "pointer": fault.pointer,
@@ -144,4 +160,5 @@ def _represent_fault(fault: Fault) -> FaultRepresentation:
         "header": fault.header,
     }
     given = {key: name for key, name in location.items() if name is not None}
-    return {"code": fault.code, "detail": fault.detail, **given}  # type: ignore[typeddict-item]
+    detail = shortened(fault.detail, _MAX_DETAIL_LENGTH)
+    return {"code": fault.code, "detail": detail, **given}  # type: ignore[typeddict-item]

@@ -5,6 +5,7 @@ PostgreSQL's jsonb rejects NUL characters and lone surrogates, and parsers disag
 members, NaN and numbers that overflow. All of them are rejected here.
 """
 
+import codecs
 import json
 import math
 import re
@@ -15,7 +16,7 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from tasks_api.conf import tasks_api_settings
-from tasks_api.faults import MAX_FAULTS, Fault, json_pointer
+from tasks_api.faults import MAX_FAULTS, Fault, unknown_members
 from tasks_api.problems import (
     BodyTooLarge,
     InvalidRequest,
@@ -27,8 +28,13 @@ from tasks_api.problems import (
 MAX_INTEGER_DIGITS = 4300
 """The default limit of `int()`, which takes quadratic time."""
 
+# RFC 8259, section 8.1. That of UTF-32 in little-endian order begins with that of UTF-16.
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE)
+
 _UNSTORABLE_TEXT = "Should contain no NUL character and no lone surrogate."
 
+# More digits than any limit for bodies has.
+_LENGTH = re.compile("[0-9]{1,18}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -66,14 +72,15 @@ def read_nothing(request: HttpRequest) -> None:
         detail = "Should be absent or an empty object."
         raise InvalidRequest(faults=[Fault("object_type", detail, pointer="")])
     if given:
-        detail = "Unknown member; no members are allowed."
-        raise InvalidRequest(
-            faults=[Fault("unknown_member", detail, pointer=json_pointer(name)) for name in given]
-        )
+        raise InvalidRequest(faults=unknown_members(given, ()))
 
 
 def parse(body: bytes, *, max_depth: int) -> Any:
     """Parse strict JSON; raises what `read_json` raises."""
+    if body.startswith(_BYTE_ORDER_MARKS):
+        raise MalformedJSON(
+            "The body begins with a byte order mark; it should be UTF-8 without one."
+        )
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -86,7 +93,7 @@ def parse(body: bytes, *, max_depth: int) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None
     except RecursionError:
-        raise InvalidRequest(faults=[_fault_of_depth("", max_depth)]) from None
+        raise InvalidRequest(faults=[_fault_of_depth(max_depth)]) from None
     # A body without any of these cannot contain a fault: most bodies are not inspected.
     if decoder.has_found_fault or "\\u" in text or text.count("[") + text.count("{") > max_depth:
         inspection = _Inspection(max_depth)
@@ -159,19 +166,19 @@ class _Inspection:
         self.faults: list[Fault] = []
 
     def inspect(self, value: Any, *path: str | int) -> None:
-        if len(self.faults) >= MAX_FAULTS:
-            return
         match value:
             case str() if _UNSTORABLE.search(value):
                 self._report("unstorable_text", _UNSTORABLE_TEXT, path)
             case _Refused():
                 self._report(value.code, value.detail, path)
             case dict() | list() if len(path) >= self.max_depth:
-                self.faults.append(_fault_of_depth(json_pointer(*path), self.max_depth))
+                self.faults.append(_fault_of_depth(self.max_depth, *path))
             case dict():
                 self._inspect_members(value, path)
             case list():
                 for index, item in enumerate(value):
+                    if len(self.faults) >= MAX_FAULTS:
+                        return
                     self.inspect(item, *path, index)
 
     def _inspect_members(self, members: dict[str, Any], path: tuple[str | int, ...]) -> None:
@@ -179,6 +186,8 @@ class _Inspection:
             if not _UNSTORABLE.search(name):
                 self._report("repeated_member", "Should occur only once.", (*path, name))
         for name, item in members.items():
+            if len(self.faults) >= MAX_FAULTS:
+                return
             if _UNSTORABLE.search(name):
                 # The pointer leads to the object: one to the member could not be encoded.
                 self._report("unstorable_text", f"The name of a member: {_UNSTORABLE_TEXT}", path)
@@ -187,11 +196,11 @@ class _Inspection:
 
     def _report(self, code: str, detail: str, path: tuple[str | int, ...]) -> None:
         if len(self.faults) < MAX_FAULTS:
-            self.faults.append(Fault(code, detail, pointer=json_pointer(*path)))
+            self.faults.append(Fault.at(code, detail, *path))
 
 
-def _fault_of_depth(pointer: str, max_depth: int) -> Fault:
-    return Fault("too_deep", f"Should nest at most {max_depth} levels deep.", pointer=pointer)
+def _fault_of_depth(max_depth: int, *path: str | int) -> Fault:
+    return Fault.at("too_deep", f"Should nest at most {max_depth} levels deep.", *path)
 
 
 def _check_media_type(request: HttpRequest) -> None:
@@ -227,10 +236,10 @@ def _read(request: HttpRequest) -> bytes:
 
 
 def _declared_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        raise MalformedJSON("Content-Length is not a number.") from None
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not _LENGTH.fullmatch(length):
+        raise MalformedJSON("Content-Length is not a number of bytes.")
+    return int(length)
 
 
 def _drain(stream: Any, limit: int) -> bytes:

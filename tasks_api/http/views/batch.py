@@ -65,7 +65,7 @@ class BatchViewSet(Resource, ViewSet):
             tasks = chain(enqueued.tasks, read_several(enqueued.replayed, self.caller))
             results = (text for _, text in encoded(tasks, request, self.caller))
             return streamed(results, request, status=202, headers=REPLAYED)
-        members = members_of_new(enqueued.tasks)
+        members = members_of_new(enqueued.tasks, self.caller)
         batch: TaskBatchRepresentation = {
             "results": [
                 represent_to(self.caller, request, task, members[task.id])

@@ -4,11 +4,13 @@ Documentation: the OpenAPI document, Swagger UI, the page of problem codes.
 No page loads anything from the internet: scripts and styles come from the installed packages.
 """
 
-import json
+import re
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from rest_framework.request import Request
 
 from tasks_api.calls.catalogue import task_types_for
@@ -19,7 +21,10 @@ from tasks_api.http.access.authentication import find_caller
 from tasks_api.http.openapi.document import openapi_document, openapi_yaml
 from tasks_api.http.protocol.negotiation import AcceptAnything
 from tasks_api.http.views.resource import Resource
+from tasks_api.json_text import json_bytes
 from tasks_api.problems import Problem
+
+_CODE = re.compile("`([^`]+)`")
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -57,7 +62,7 @@ class OpenAPIJSON(Document):
 
     def get(self, request: Request) -> HttpResponse:
         document = openapi_document(_visible_task_types(request))
-        return HttpResponse(json.dumps(document), content_type="application/json")
+        return HttpResponse(json_bytes(document), content_type="application/json")
 
 
 class SwaggerUI(Document):
@@ -72,8 +77,16 @@ class ProblemsPage(Document):
 
     def get(self, request: Request) -> HttpResponse:
         kinds = sorted(Problem.every_kind(), key=lambda kind: (kind.status, kind.code))
-        context = {"kinds": kinds, "fault_codes": dict(sorted(FAULT_CODES.items()))}
+        context = {
+            "kinds": [(kind, _as_html(kind.explanation())) for kind in kinds],
+            "fault_codes": {code: _as_html(FAULT_CODES[code]) for code in sorted(FAULT_CODES)},
+        }
         return _page(request, "tasks_api/problems.html", context)
+
+
+def _as_html(text: str) -> SafeString:
+    """Escape a text, and mark as code what is in backticks."""
+    return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 -- it is escaped
 
 
 def _page(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:

@@ -75,7 +75,8 @@ def enqueue_and_answer(
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
     again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
     (task,) = enqueued.tasks + again
-    representation = represent_to(caller, request, task, members_of_new([task])[task.id])
+    members = members_of_new([task], caller)[task.id]
+    representation = represent_to(caller, request, task, members)
     return Response(
         representation,
         status=200 if task.is_finished else 202,

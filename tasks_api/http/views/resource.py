@@ -12,13 +12,14 @@ from rest_framework.views import APIView
 
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.clients.caller import Caller
-from tasks_api.faults import Fault
+from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
 from tasks_api.http.access.authentication import authentication_classes, require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
 from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.openapi.operation import operation_of
 from tasks_api.http.protocol import request_id
+from tasks_api.http.protocol.malformed_headers import check_headers
 from tasks_api.http.protocol.negotiation import AcceptJSON, JSONRenderer, LeaveBody
 from tasks_api.http.protocol.problem_json import exception_handler
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
@@ -66,6 +67,7 @@ class Resource(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request_id.identify(request._request)
+        check_headers(request._request)
         if self.checks_host:
             _check_host(request)
         if request.method not in self.allowed_methods:
@@ -107,7 +109,7 @@ class Resource(APIView):
         if number + 1 > rate.limit:
             detail = f"Should contain at most {rate.limit:,} tasks, the client's rate limit."
             raise InvalidRequest(faults=[Fault("over_rate", detail, pointer=pointer)])
-        self._count(spend(self.caller, number, all_or_none=True))
+        self._count(spend(self.caller, number))
 
     def _count(self, allowance: Allowance | None) -> None:
         self.allowance = allowance
@@ -122,8 +124,9 @@ class Resource(APIView):
         if unknown := sorted(request.query_params.keys() - known):
             allowed = f"allowed: {', '.join(sorted(known))}" if known else "none are allowed"
             detail = f"Unknown query parameter; {allowed}."
+            names = [shortened(name, MAX_POINTER_LENGTH) for name in unknown[:MAX_FAULTS]]
             raise InvalidRequest(
-                faults=[Fault("unknown_parameter", detail, parameter=name) for name in unknown]
+                faults=[Fault("unknown_parameter", detail, parameter=name) for name in names]
             )
 
     def _query_parameters(self, request: Request) -> set[str]:

@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from django.http import HttpResponseRedirect
+from django.utils.cache import patch_vary_headers
 from pydantic import create_model
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.protocol.links import absolute_url
+from tasks_api.http.protocol.negotiation import prefers_html
 from tasks_api.http.routes import registered_routes
 from tasks_api.http.views.resource import Resource
-from tasks_api.problems import NotFound
+from tasks_api.problems import NotAcceptable, NotAuthenticated, NotFound
 
 LINKS = {
     "task_types": "task-types",
@@ -47,6 +50,25 @@ class Root(Resource):
         Answers with the URLs of the other resources.
         """
         return Response({link: absolute_url(request, name) for link, name in LINKS.items()})
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Send browsers, which have no key, to the documentation; programs get the problem."""
+        if isinstance(exc, NotAuthenticated | NotAcceptable) and self._is_for_a_person():
+            return HttpResponseRedirect(absolute_url(self.request, "docs"))
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in {"GET", "HEAD"}:
+            patch_vary_headers(response, ("Accept",))
+        return response
+
+    def _is_for_a_person(self) -> bool:
+        headers = self.request.headers
+        is_read = self.request.method in {"GET", "HEAD"}
+        return (
+            is_read and "Authorization" not in headers and prefers_html(headers.get("Accept", ""))
+        )
 
 
 class NoResource(Resource):

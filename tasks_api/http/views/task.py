@@ -62,7 +62,7 @@ class TaskViewSet(Resource, ViewSet):
         say why it failed. `Retry-After` says when to ask again.
         """
         task = read(task_id, self.caller)
-        members = members_of([task])[task.id]
+        members = members_of([task], self.caller)[task.id]
         tag = entity_tag(task, members)
         headers = {"ETag": tag, **polling_hint(task)}
         if is_current(request, tag):
@@ -91,7 +91,8 @@ class TaskViewSet(Resource, ViewSet):
         """
         read_nothing(request._request)
         task = cancel(task_id, self.caller)
-        representation = represent_to(self.caller, request, task, members_of([task])[task.id])
+        members = members_of([task], self.caller)[task.id]
+        representation = represent_to(self.caller, request, task, members)
         return Response(representation, headers=polling_hint(task))
 
     @Operation(
@@ -123,6 +124,6 @@ class TaskViewSet(Resource, ViewSet):
 
         def check() -> Call:
             adapter, task = find(task_id, self.caller)
-            return call_again(task, self.caller, owner=owner_of_task(adapter, task_id))
+            return call_again(task, self.caller, owner=owner_of_task(adapter, task.id))
 
         return enqueue_and_answer(request, self.caller, None, check)

@@ -12,7 +12,7 @@ from tasks_api.clients.caller import Caller
 from tasks_api.http.protocol.links import absolute_url
 from tasks_api.json_text import json_bytes
 from tasks_api.results.members import members_of, task_members
-from tasks_api.results.representation import TaskRepresentation, represent, sees_tracebacks
+from tasks_api.results.representation import TaskRepresentation, represent
 
 MAX_RETRY_AFTER_SECONDS = 60
 TASKS_AT_ONCE = 50
@@ -25,7 +25,7 @@ def represent_to(
 ) -> TaskRepresentation:
     """Build the JSON object of a task as this client may see it."""
     url = absolute_url(request, "task", task.id)
-    return represent(task, url=url, with_tracebacks=sees_tracebacks(reader), members=members)
+    return represent(task, reader, url=url, members=members)
 
 
 def encoded(
@@ -37,7 +37,7 @@ def encoded(
         yield from own
         return
     for portion in _portions(own):
-        members = members_of([task for task, _ in portion])
+        members = members_of([task for task, _ in portion], reader)
         for task, text in portion:
             yield task, text.removesuffix(b"}") + b"," + json_bytes(members[task.id])[1:]
 

@@ -2,15 +2,17 @@ import argparse
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
+from tasks_api.calls.patterns import unmatched_by_exposed
 from tasks_api.checks import messages_on_rates
 from tasks_api.clients import keys
+from tasks_api.management.printing import PrintingCommand
 from tasks_api.models import Client, every_task, scope_choices, usual_scopes
 
 
-class Command(BaseCommand):
+class Command(PrintingCommand):
     """Creates a client, and prints only its first key on standard output."""
 
     help = "Create a client and print its key; it is not shown again."
@@ -46,6 +48,8 @@ class Command(BaseCommand):
             client.save()
             key = keys.issue(client)
         self.stdout.write(key.text)
+        for sentence in unmatched_by_exposed(client.task_patterns):
+            self.stderr.write(sentence)
         if client.rate:
             for message in messages_on_rates():
                 if not message.is_silenced():

@@ -2,16 +2,17 @@ import argparse
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from tasks_api.clients import keys
+from tasks_api.management.printing import PrintingCommand
 from tasks_api.models import Client
 
 MAX_DAYS = 36500
 
 
-class Command(BaseCommand):
+class Command(PrintingCommand):
     """Creates another key for a client, and prints only the key on standard output."""
 
     help = "Create another key for a client and print it; it is not shown again."

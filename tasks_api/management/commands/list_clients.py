@@ -1,12 +1,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from tasks_api.management.printing import PrintingCommand
 from tasks_api.models import Client, ClientKey
 
 
-class Command(BaseCommand):
+class Command(PrintingCommand):
     """Lists clients with their permissions, and the ids of their keys."""
 
     help = "List the clients and the ids of their keys."

@@ -2,12 +2,12 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from tasks_api.management.printing import PrintingCommand
+from tasks_api.retention.expired import kept_forever
 from tasks_api.retention.pruning import prune, would_prune
 
 
-class Command(BaseCommand):
+class Command(PrintingCommand):
     """Removes what `RETENTION_DAYS` no longer keeps; see `docs/workers.md`."""
 
     help = "Remove finished tasks and related rows that are older than RETENTION_DAYS."
@@ -20,6 +20,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if kept := kept_forever():
+            self.stderr.write(f"{' and '.join(kept)} tasks are kept: RETENTION_DAYS is not set.")
         if options["dry_run"]:
             self._report("Would remove", would_prune())
         else:

@@ -1,12 +1,13 @@
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from tasks_api.management.printing import PrintingCommand
 from tasks_api.models import ClientKey
 
 
-class Command(BaseCommand):
+class Command(PrintingCommand):
     """Revokes a key permanently; web processes may cache it for `REMEMBER_KEYS_SECONDS`."""
 
     help = "Revoke a key by its id: the part between the first and the second underscore."

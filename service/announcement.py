@@ -1,0 +1,52 @@
+"""What `run` prints when the service is ready."""
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from datetime import UTC
+from http.client import HTTPConnection, HTTPException
+
+from service.demo_key import DemoKey
+from service.listening import Listening
+
+SAMPLE_TASK = "service.tasks.say_hello"
+
+
+def wait_until_ready(listening: Listening) -> None:
+    """Wait until the service says that it is ready."""
+    while True:
+        connection = HTTPConnection(listening.host, listening.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, HTTPException):
+            pass  # Not yet.
+        finally:
+            connection.close()
+        time.sleep(0.1)
+
+
+def announcement(url: str, key: DemoKey, own_tasks: Sequence[str], *, readable: bool) -> str:
+    """Return the lines, with curl commands to paste."""
+    call = {"task": SAMPLE_TASK, "kwargs": {"name": "Ada"}}
+    authorization = ["-H", f"Authorization: Bearer {key.text}"]
+    header = ["-H", "Content-Type: application/json"]
+    curl = ["curl", "-sS", *authorization]
+    enqueue = shlex.join([*curl, f"{url}/tasks/", *header, "-d", json.dumps(call)])
+    until = key.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = ["", f"Ready, with documentation at {url}/docs/. The key is valid until {until}."]
+    if own_tasks:
+        lines += ["Your tasks, which are reloaded when their files change:", ""]
+        lines += [*(f"    {name}" for name in own_tasks), ""]
+    lines += ["Enqueue a task:", "", enqueue, ""]
+    if readable:
+        read = f"""{shlex.join(curl)} "$({enqueue} | grep -o 'http[^"]*'; sleep 1)\""""
+        lines += [
+            'Its result is at the "url" of the answer. Or enqueue and read in one command:',
+            "",
+            read,
+            "",
+        ]
+    return "\n".join([*lines, ""])
