@@ -4,9 +4,11 @@ import logging
 import threading
 from datetime import timedelta
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.utils import timezone
 
+from tasks_api.backends.database.deadline import database_answers_within
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.models import ClientKey
 
 INTERVAL = timedelta(minutes=1)
@@ -45,8 +47,9 @@ class LastUses:
     def _write(self) -> None:
         try:
             while key_ids := self._take():
-                ClientKey.objects.used(key_ids, interval=INTERVAL)
-        except DatabaseError as error:
+                with database_answers_within():
+                    ClientKey.objects.used(key_ids, interval=INTERVAL)
+        except DATABASE_ERRORS as error:
             logger.warning("The last use of keys could not be written: %s", error)
         finally:
             with self._lock:

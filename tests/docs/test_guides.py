@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from django.core.checks import run_checks
+from django.db import connections
 from django.tasks import task_backends
 from django.test import Client, override_settings
 
@@ -27,6 +28,8 @@ from tests.live_service import PROJECT, LiveService, bearer, wait_until
 from tests.task_backends import IMMEDIATE
 
 DOCS = PROJECT / "docs"
+ON_POSTGRESQL = "on PostgreSQL"
+"""What a block of settings begins with that are of no use on SQLite."""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -40,6 +43,8 @@ def files(page: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for block in blocks(page, "python"):
         name, _, code = block.removeprefix("# ").partition("\n")
+        if name == ON_POSTGRESQL:
+            continue
         assert name.endswith(".py"), block
         found[name] = found.get(name, "") + code
     return found
@@ -212,6 +217,25 @@ def assert_views_enqueue(project: LiveProject, operations: str) -> None:
     query = "client=project&task=bakery.tasks.bake"
     listed = project.get(f"/api/tasks/?{query}", headers=bearer(operations)).json()["results"]
     assert [task["args"] for task in listed] == [[5]]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_a_project_connects_with_the_settings_of_the_guide() -> None:
+    (block,) = (one for one in blocks("django-project.md", "python") if ON_POSTGRESQL in one)
+    database = connections["default"]
+    names: dict[str, Any] = {"DATABASES": {"default": dict(database.settings_dict)}}
+    exec(block, names)  # noqa: S102 -- the guide's own code
+
+    wrapper = type(database)(names["DATABASES"]["default"], alias="as_the_guide_says")
+    try:
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+            assert isinstance(wrapper.connection, names["BoundedConnection"])
+    finally:
+        wrapper.close()
+        wrapper.close_pool()
 
 
 def settings_of(page: str) -> list[dict[str, Any]]:
