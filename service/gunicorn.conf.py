@@ -14,6 +14,7 @@ bind = listening.address
 worker_class = "service.gunicorn_worker.worker.ThreadWorker"
 workers = listening.processes
 threads = listening.threads
+worker_connections = listening.connections
 
 # In seconds: longer than a request may wait for its task.
 graceful_timeout = 35
@@ -23,6 +24,10 @@ keepalive = 65
 # For the URL of a page with a hundred ids; gunicorn's default is half of what proxies allow.
 limit_request_line = 8190
 
+# The only header that says the scheme, and only from a proxy in FORWARDED_ALLOW_IPS.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+# The system would wait for slow clients by itself.
+sendfile = False
 # No header may set the prefix of the app, because URLs in answers would contain it.
 forwarder_headers = ""
 
