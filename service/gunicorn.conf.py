@@ -2,6 +2,8 @@
 
 import os
 
+from gunicorn.workers import SUPPORTED_WORKERS
+
 from service.listening import Listening
 from service.misconfiguration import exit_on_misconfiguration
 
@@ -12,6 +14,8 @@ with exit_on_misconfiguration():
 
 bind = listening.address
 worker_class = "service.gunicorn_worker.worker.ThreadWorker"
+# `-k asgi`, for service.asgi, has the same limits.
+SUPPORTED_WORKERS["asgi"] = "service.gunicorn_worker.asgi.ASGIWorker"
 workers = listening.processes
 threads = listening.threads
 worker_connections = listening.connections

@@ -115,7 +115,8 @@ class StrictRequest(Request):
         check_framing(self.headers, self.version)
         super().set_body_reader()
         if ("TRANSFER-ENCODING", "chunked") in [(n, v.lower()) for n, v in self.headers]:
-            self.body = Body(ChunkedReader(self.unreader))
+            reader: Any = ChunkedReader(self.unreader)
+            self.body = Body(reader)
 
     def should_close(self) -> bool:
         return super().should_close() or self.unread is None
@@ -170,7 +171,8 @@ class Connection(TConn):
         self.to_skip = self.parser.mesg.unread or 0
         # Otherwise the parser would wait for the rest of the body.
         self.parser.mesg = None
-        return self.parser.unreader.take_buffered()
+        ahead: bytes = self.parser.unreader.take_buffered()
+        return ahead
 
     @property
     def is_idle(self) -> bool:

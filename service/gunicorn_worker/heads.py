@@ -19,6 +19,7 @@ _HEAD = re.compile(
 )
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_LENGTH = re.compile("[0-9]{1,18}")
 _LIVENESS = re.compile(rb"(?:GET|HEAD) /livez[ ?]")
 
 
@@ -68,11 +69,13 @@ def check_framing(headers: list[tuple[str, str]], version: tuple[int, int]) -> N
     Check the headers that say where a request ends and whom it is for; their names are in upper case.
 
     Raises:
-        Refused: HTTP/1.1 without `Host`, or a `Transfer-Encoding` other than `chunked`.
+        Refused: HTTP/1.1 without `Host`, a `Transfer-Encoding` other than `chunked`, or a length that is none.
 
     """
     if version >= (1, 1) and not any(name == "HOST" for name, _ in headers):
         raise Refused("Host is missing, which HTTP/1.1 requires.")
-    codings = [value.lower() for name, value in headers if name == "TRANSFER-ENCODING"]
-    if codings not in ([], ["chunked"]):
-        raise Refused("The only Transfer-Encoding that is understood is chunked.")
+    for name, value in headers:
+        if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+            raise Refused("The only Transfer-Encoding that is understood is chunked.")
+        if name == "CONTENT-LENGTH" and not _LENGTH.fullmatch(value):
+            raise Refused("Content-Length should be a number.")

@@ -1,5 +1,7 @@
 """How long and how much the web processes take from one client before they let go of it."""
 
+from gunicorn.config import Config
+
 HEAD_SECONDS = 30
 """For the whole head of a request, and before it for what is left of the body that was not read."""
 
@@ -25,3 +27,19 @@ MAX_TRAILER_BYTES = 8 * 1024
 
 MAX_CHUNK_OVERHEAD_BYTES = 16 * 1024
 """What the chunks of a body may add to twice its length; each chunk has 16 bytes free."""
+
+
+def check_plain_http(cfg: Config) -> None:
+    """
+    Check that gunicorn is to speak plain HTTP/1.1, for which the limits are.
+
+    Raises:
+        RuntimeError: it is not; gunicorn prints the text and exits.
+
+    """
+    is_plain = cfg.protocol == "http" and cfg.proxy_protocol == "off" and not cfg.is_ssl
+    if not is_plain or cfg.http2_cleartext != "off":
+        raise RuntimeError(
+            "The service speaks plain HTTP/1.1: certfile, keyfile, protocol, proxy_protocol and "
+            "http2_cleartext cannot be set. Put a proxy with TLS in front."
+        )

@@ -29,18 +29,19 @@ class BrokenBody(OSError):
     """A body that cannot be read to its end, as the application is told."""
 
 
-# gunicorn's own texts repeat what was sent, such as a key in a line without a colon.
-_REASONS: dict[type[Exception], tuple[int, str]] = {
-    errors.LimitRequestLine: (HTTPStatus.URI_TOO_LONG, "The request line is too long."),
-    errors.LimitRequestHeaders: (
+# gunicorn's own texts repeat what was sent, such as a key in a line without a colon. Its two parsers, and the
+# one for ASGI, have classes of the same names.
+_REASONS: dict[str, tuple[int, str]] = {
+    "LimitRequestLine": (HTTPStatus.URI_TOO_LONG, "The request line is too long."),
+    "LimitRequestHeaders": (
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         "The headers are too many or too long.",
     ),
-    errors.ExpectationFailed: (
+    "ExpectationFailed": (
         HTTPStatus.EXPECTATION_FAILED,
         "The only expectation that can be met is 100-continue.",
     ),
-    errors.InvalidSchemeHeaders: (
+    "InvalidSchemeHeaders": (
         HTTPStatus.BAD_REQUEST,
         "The headers that name the scheme contradict each other.",
     ),
@@ -52,16 +53,23 @@ def refusal_of(error: Exception) -> Refused | None:
     """Return what to answer when a request could not be parsed; None for any other error."""
     if isinstance(error, Refused):
         return error
-    if not isinstance(error, errors.ParseException) or isinstance(
-        error, errors.ConfigurationProblem
-    ):
+    if isinstance(error, errors.ConfigurationProblem):
         return None
-    status, detail = _REASONS.get(type(error), (HTTPStatus.BAD_REQUEST, _MALFORMED))
+    return refusal_of_parser(error) if isinstance(error, errors.ParseException) else None
+
+
+def refusal_of_parser(error: Exception) -> Refused:
+    """Return what to answer to an error of one of gunicorn's parsers."""
+    status, detail = _REASONS.get(type(error).__name__, (HTTPStatus.BAD_REQUEST, _MALFORMED))
     return Refused(detail, status)
 
 
 def malformed() -> Refused:
     return Refused(_MALFORMED)
+
+
+def internal_error() -> Refused:
+    return Refused(InternalError.explanation(), InternalError.status)
 
 
 def send(refused: Refused, connection: Any, address: Any) -> None:
@@ -76,8 +84,7 @@ def send_internal_error(request: Any, connection: Any, error: Exception) -> None
     with identified():
         method, path = getattr(request, "method", "-"), getattr(request, "path", "-")
         logger.error("%s %s failed", method, path, exc_info=error)
-        refused = Refused(InternalError.explanation(), InternalError.status)
-        connection.send_now(answer(refused))
+        connection.send_now(answer(internal_error()))
 
 
 def answer(refused: Refused) -> bytes:

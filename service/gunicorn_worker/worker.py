@@ -49,11 +49,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
-        if cfg.is_ssl or cfg.protocol != "http" or cfg.proxy_protocol != "off":
-            raise RuntimeError(
-                "The service speaks plain HTTP: certfile, keyfile, protocol and proxy_protocol cannot "
-                "be set. Put a proxy with TLS in front."
-            )
+        limits.check_plain_http(cfg)
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         self.reserved = ThreadPoolExecutor(max_workers=1)
