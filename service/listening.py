@@ -73,8 +73,8 @@ def _connections(threads: int, pool_size: int) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
-    # For each thread a connection of SQLite, which has three files, or one outside of the pool.
-    own = 64 + 4 * threads + pool_size
+    # A connection of SQLite has three files, and each thread may have one. Some threads are extra.
+    own = 64 + 6 * threads + pool_size
     return min(MAX_CONNECTIONS, max(limit - own, 2 * threads))
 
 

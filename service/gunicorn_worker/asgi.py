@@ -17,6 +17,7 @@ class ASGIWorker(gasgi.ASGIWorker):
         super().__init__(*args, **kwargs)
         # The one that has waited for its client longest first.
         self.connections: dict[Protocol, None] = {}
+        self._shortage = limits.Shortage()
 
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
@@ -25,6 +26,7 @@ class ASGIWorker(gasgi.ASGIWorker):
     async def _serve(self) -> None:
         # gunicorn names the class of connections in the middle of what follows.
         gasgi.ASGIProtocol = Protocol
+        asyncio.get_running_loop().set_exception_handler(self._on_exception)
         watch = asyncio.create_task(self._watch_connections())
         try:
             await super()._serve()
@@ -38,3 +40,14 @@ class ASGIWorker(gasgi.ASGIWorker):
                 connection.check_deadlines()
                 if connection.is_idle and not self.alive:
                     connection.abort()
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in limits.NO_DESCRIPTORS:
+            loop.default_exception_handler(context)
+            return
+        # asyncio tries again in a second.
+        self._shortage.report()
+        idle = [connection for connection in self.connections if connection.is_idle]
+        for connection in idle[: max(1, len(idle) // 4)]:
+            connection.abort()

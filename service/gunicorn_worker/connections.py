@@ -146,22 +146,35 @@ class Connection(TConn):
         self.parser = StrictParser(cfg, sock, client)
         self.initialized = self.data_ready = True
         self.head = Head()
-        self.asks_for_liveness = False
+        self.asks_for_liveness = self.needs_patience = False
         self.to_skip = 0
         self.deadline = 0.0
         self.is_closing = False
         """Whether everything is sent and the rest of what the client sends is only discarded."""
 
-    def feed(self, data: bytes) -> bool:
-        """Take bytes from the client and return whether they complete the head of a request."""
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client; raises what `Head.feed` raises."""
         if self.to_skip:
             data, skipped = data[self.to_skip :], min(len(data), self.to_skip)
             self.to_skip -= skipped
-        return bool(data) and self.head.feed(data)
+        if data:
+            self.head.feed(data)
+
+    @property
+    def has_head(self) -> bool:
+        return self.head.end > 0
+
+    @property
+    def may_be_complete_soon(self) -> bool:
+        """Whether the rest of a short body is worth waiting for, before a thread has the request."""
+        if self.head.asks_for_liveness:
+            return False
+        return 0 < (self.head.missing or 0) <= limits.MAX_AWAITED_BYTES
 
     def begin_request(self) -> None:
         """Hand the bytes of a complete head, and what follows them, to the parser."""
         self.asks_for_liveness = self.head.asks_for_liveness
+        self.needs_patience = self.head.missing != 0
         # The thread that answers health checks waits for nobody.
         self.sock.patience = 0.0 if self.asks_for_liveness else limits.PATIENCE_SECONDS
         self.parser.unreader.unread(self.head.take())

@@ -20,6 +20,8 @@ _HEAD = re.compile(
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile("[0-9]{1,18}")
+_LENGTH_LINE = re.compile(rb"\ncontent-length:[\t ]*([0-9]{1,18})[\t ]*\r", re.IGNORECASE)
+_NOT_MEASURED = re.compile(rb"\n(?:transfer-encoding|expect):", re.IGNORECASE)
 _LIVENESS = re.compile(rb"(?:GET|HEAD) /livez[ ?]")
 
 
@@ -29,6 +31,8 @@ class Head:
     def __init__(self) -> None:
         self.received = bytearray()
         """Everything so far, including what follows the head."""
+        self.end = 0
+        """Where the head ends, once it is complete."""
 
     def feed(self, data: bytes) -> bool:
         """
@@ -40,6 +44,8 @@ class Head:
         """
         searched = max(len(self.received) - len(_END) + 1, 0)
         self.received += data
+        if self.end:
+            return True
         found = self.received.find(_END, searched)
         end = found + len(_END) if found >= 0 else len(self.received)
         if end > limits.MAX_HEAD_BYTES:
@@ -48,15 +54,26 @@ class Head:
         if found >= 0:
             if _HEAD.fullmatch(self.received, 0, end) is None:
                 raise malformed()
+            self.end = end
             return True
         # What can never become valid is refused now, for example a TLS handshake.
         if not b" " < self.received[:1] < b"\x7f" or _BARE_LF.search(self.received, searched):
             raise malformed()
         return False
 
+    @property
+    def missing(self) -> int | None:
+        """How much of the body has not arrived; None if nobody knows, or the client waits to be asked."""
+        if _NOT_MEASURED.search(self.received, 0, self.end):
+            return None
+        length = _LENGTH_LINE.search(self.received, 0, self.end)
+        return max(self.end + int(length[1]) - len(self.received), 0) if length else 0
+
     def take(self) -> bytes:
         """Return the head with what follows it, and begin with the next one."""
-        received, self.received = bytes(self.received), bytearray()
+        received = bytes(self.received)
+        self.received.clear()
+        self.end = 0
         return received
 
     @property

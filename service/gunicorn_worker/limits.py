@@ -1,9 +1,24 @@
 """How long and how much the web processes take from one client before they let go of it."""
 
+import errno
+import logging
+import time
+
 from gunicorn.config import Config
+
+logger = logging.getLogger("gunicorn.error")
+
+NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""The errors of `accept` that mean that this process, or the system, has no room."""
 
 HEAD_SECONDS = 30
 """For the whole head of a request, and before it for what is left of the body that was not read."""
+
+BODY_SECONDS = 1
+"""How long a short body may take before its request is left to one of the few threads that wait."""
+
+MAX_AWAITED_BYTES = 64 * 1024
+"""The length of a short body."""
 
 PATIENCE_SECONDS = 30
 """How long the server waits for a client altogether, in the middle of a request and its answer."""
@@ -43,3 +58,18 @@ def check_plain_http(cfg: Config) -> None:
             "The service speaks plain HTTP/1.1: certfile, keyfile, protocol, proxy_protocol and "
             "http2_cleartext cannot be set. Put a proxy with TLS in front."
         )
+
+
+class Shortage:
+    """Tells of missing file descriptors, at most once in a minute."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def report(self) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 60
+            logger.error(
+                "No file descriptor is left for a new connection; the oldest idle ones are closed. "
+                "Raise RLIMIT_NOFILE (ulimit -n)."
+            )

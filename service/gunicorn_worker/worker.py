@@ -1,7 +1,6 @@
 """The worker class of the web processes: gunicorn's threaded worker, for clients that are slow or hostile."""
 
 import errno
-import logging
 import selectors
 import socket
 import sys
@@ -19,12 +18,13 @@ from service.gunicorn_worker import limits, refusals
 from service.gunicorn_worker.connections import ClientSocket, Connection
 from service.gunicorn_worker.refusals import Refused
 
-logger = logging.getLogger("gunicorn.error")
-
-NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 PAUSE_SECONDS = 1
 """Between two attempts to accept a connection that there is no room for."""
-REPORT_SECONDS = 60
+
+
+def patient_threads(threads: int) -> int:
+    """Return how many threads wait for bodies: few, because they may hold connections to the database."""
+    return max(2, threads // 4)
 
 
 class ThreadWorker(gthread.ThreadWorker):
@@ -33,7 +33,8 @@ class ThreadWorker(gthread.ThreadWorker):
 
     - The main thread reads and checks heads, skips bodies that were not read, and closes connections. It
       never waits for a client. gunicorn does all of this in threads, or waits in the main thread.
-    - `GET /livez` has a thread of its own.
+    - `GET /livez` has a thread of its own. Requests whose body does not arrive in time, or is chunked, have a
+      few of their own, so that clients who send slowly hold up only each other.
     - At the limit of connections, or without file descriptors, the oldest that waits is closed.
     - Threads wait for clients only within the limits of `service.gunicorn_worker.limits`.
     - Refused requests are answered with problems, which repeat nothing, and logged with their own id.
@@ -45,14 +46,16 @@ class ThreadWorker(gthread.ThreadWorker):
         self.worker_connections = sys.maxsize
         # Those that no thread has, the one that has waited longest first.
         self.waiting: dict[Connection, None] = {}
-        self._next_attempt = self._next_report = self._next_look = 0.0
+        self._shortage = limits.Shortage()
+        self._next_attempt = self._next_look = 0.0
 
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
         limits.check_plain_http(cfg)
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        self.reserved = ThreadPoolExecutor(max_workers=1)
+        self.liveness_thread = ThreadPoolExecutor(max_workers=1)
+        self.patient_threads = ThreadPoolExecutor(max_workers=patient_threads(self.cfg.threads))
         return super().get_thread_pool()
 
     # Accepting connections.
@@ -68,8 +71,8 @@ class ThreadWorker(gthread.ThreadWorker):
         try:
             accepted, address = listener.accept()
         except OSError as error:
-            if error.errno in NO_DESCRIPTORS:
-                self._report_no_descriptors()
+            if error.errno in limits.NO_DESCRIPTORS:
+                self._shortage.report()
                 if not self._close_oldest():
                     self._pause_accepting()
             elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
@@ -91,13 +94,6 @@ class ThreadWorker(gthread.ThreadWorker):
     def _pause_accepting(self) -> None:
         self._next_attempt = time.monotonic() + PAUSE_SECONDS
         self.set_accept_enabled(False)
-
-    def _report_no_descriptors(self) -> None:
-        if time.monotonic() >= self._next_report:
-            self._next_report = time.monotonic() + REPORT_SECONDS
-            logger.error(
-                "No file descriptor is left for a new connection. Raise RLIMIT_NOFILE (ulimit -n)."
-            )
 
     # Connections that wait, in the main thread.
 
@@ -130,25 +126,32 @@ class ThreadWorker(gthread.ThreadWorker):
             self._feed(connection, data)
         elif connection.is_closing or connection.is_idle:
             self._close(connection)
+        elif connection.has_head:
+            self._serve(connection)
         else:
             self._refuse(connection, Refused("The head of the request has no end."))
 
     def _feed(self, connection: Connection, data: bytes) -> None:
-        was_idle = connection.is_idle
+        was_idle, had_head = connection.is_idle, connection.has_head
         try:
-            is_complete = connection.feed(data)
+            connection.feed(data)
         except Refused as refused:
             self._refuse(connection, refused)
             return
-        if is_complete:
-            self._stop_waiting(connection)
-            connection.begin_request()
-            self.enqueue_req(connection)
+        if connection.has_head and not connection.may_be_complete_soon:
+            self._serve(connection)
             return
-        if was_idle and not connection.is_idle:
+        if connection.has_head and not had_head:
+            connection.deadline = time.monotonic() + limits.BODY_SECONDS
+        elif was_idle and not connection.is_idle:
             connection.deadline = time.monotonic() + limits.HEAD_SECONDS
             self._stop_waiting(connection)
         self._wait(connection)
+
+    def _serve(self, connection: Connection) -> None:
+        self._stop_waiting(connection)
+        connection.begin_request()
+        self.enqueue_req(connection)
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         refusals.send(refused, connection.sock, connection.client)
@@ -177,7 +180,9 @@ class ThreadWorker(gthread.ThreadWorker):
         self._next_look = now + 1
         for connection in list(self.waiting):
             is_silent = connection.is_closing or connection.is_idle
-            if connection.deadline <= now and not is_silent:
+            if connection.deadline <= now and connection.has_head and not is_silent:
+                self._serve(connection)
+            elif connection.deadline <= now and not is_silent:
                 late = Refused("The head did not arrive in time.", HTTPStatus.REQUEST_TIMEOUT)
                 self._refuse(connection, late)
             elif connection.deadline <= now or (connection.is_idle and not self.alive):
@@ -190,7 +195,9 @@ class ThreadWorker(gthread.ThreadWorker):
     # Requests, in threads.
 
     def enqueue_req(self, conn: Any) -> None:
-        pool = self.reserved if conn.asks_for_liveness else self.tpool
+        pool = self.patient_threads if conn.needs_patience else self.tpool
+        if conn.asks_for_liveness:
+            pool = self.liveness_thread
         pool.submit(self.handle, conn).add_done_callback(
             lambda served: self.method_queue.defer(self.finish_request, conn, served)
         )

@@ -62,7 +62,10 @@ MALFORMED = {
         "POST /tasks/ HTTP/1.0", "Host: localhost", "Transfer-Encoding: chunked"
     ),
     "a length beside chunked": head(
-        "POST /tasks/ HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked", "Content-Length: 3"
+        "POST /tasks/ HTTP/1.1",
+        "Host: localhost",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 3",
     ),
     **{
         f"the length {length}": head(
@@ -97,9 +100,7 @@ def problem_of(answer: bytes, status: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_not_http_is_refused_and_not_repeated(
-    server: LiveService, request_: bytes
-) -> None:
+def test_what_is_not_http_is_refused_and_not_repeated(server: LiveService, request_: bytes) -> None:
     answer = server.raw(request_)
 
     problem = problem_of(answer, 400)
