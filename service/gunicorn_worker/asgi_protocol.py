@@ -16,6 +16,8 @@ from service.gunicorn_worker.heads import Head, check_framing
 from service.gunicorn_worker.refusals import BrokenBody, Refused
 from tasks_api.conf import tasks_api_settings
 
+_LATE_BODY = "The body did not arrive in time."
+
 
 class Protocol(ASGIProtocol):
     """
@@ -110,8 +112,7 @@ class Protocol(ASGIProtocol):
                 self.abort()
         elif self._is_served and not self._closed:
             if self._misses_body and self._patience < 0:
-                late = "The body did not arrive in time."
-                self._refuse(Refused(late, HTTPStatus.REQUEST_TIMEOUT))
+                self._refuse(Refused(_LATE_BODY, HTTPStatus.REQUEST_TIMEOUT))
         elif self._deadline <= now:
             if self._closed or self.is_idle:
                 self.abort()
@@ -245,9 +246,13 @@ class Protocol(ASGIProtocol):
         self._close_transport()
 
     def _send_error_response(self, status: int, message: str) -> None:
+        if self._misses_body:
+            # The application heard of a disconnection, because gunicorn was tired of waiting.
+            refused = Refused(_LATE_BODY, HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            refused = refusals.internal_error()
         with refusals.identified():
-            # gunicorn sends it for nothing else.
-            self._safe_write(refusals.answer(refusals.internal_error()))
+            self._safe_write(refusals.answer(refused))
 
     def _send_response_start(self, status: int, headers: Any, request: Any) -> None:
         self._is_answered = True

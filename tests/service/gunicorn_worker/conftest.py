@@ -21,7 +21,7 @@ HEAD_SECONDS = PATIENCE_SECONDS = 4
 type StartServer = Callable[..., LiveService]
 
 
-def configure(service: LiveService, worker: str, parser: str, *, also: str = "") -> None:
+def configure(service: LiveService, worker_class: str, parser: str, *, also: str = "") -> None:
     """Let gunicorn read the service's file after its limits have been changed."""
     conf = service.log_file.with_name("gunicorn.conf.py")
     given = PROJECT / "service" / "gunicorn.conf.py"
@@ -36,7 +36,7 @@ exec(open({str(given)!r}).read())
 http_parser = {parser!r}
 """)
     service.gunicorn_arguments = (f"--config={conf}",)
-    if worker == "asgi":
+    if worker_class == "asgi":
         service.gunicorn_arguments += ("--worker-class=asgi",)
         service.wsgi = "service.asgi"  # type: ignore[misc]
 
@@ -48,7 +48,9 @@ def start_server(
     """A function that starts the web process, on a database of its own."""
     with ExitStack() as stack:
 
-        def start(worker: str, parser: str, *, also: str = "") -> LiveService:
+        def start(
+            worker_class: str, parser: str, *, also: str = "", worker: bool = False
+        ) -> LiveService:
             if parser == "fast":
                 pytest.importorskip("gunicorn_h1c")
             directory = Path(tmp_path_factory.mktemp("server"))
@@ -60,8 +62,8 @@ def start_server(
                 env=env,
                 key=migrated_database.key,
             )
-            configure(service, worker, parser, also=also)
-            return stack.enter_context(running(service, worker=False))
+            configure(service, worker_class, parser, also=also)
+            return stack.enter_context(running(service, worker=worker))
 
         yield start
 
