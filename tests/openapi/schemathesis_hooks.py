@@ -28,7 +28,7 @@ def map_body(context: Any, body: Any) -> Any:
 
 @schemathesis.hook
 def filter_query(context: Any, query: Any) -> bool:
-    """Leave out a URL that gunicorn would refuse, in HTML, before Django has seen it."""
+    """Leave out a URL that gunicorn would refuse before Django has seen it."""
     return len(urlencode(query or {}, doseq=True)) < LONGEST_QUERY
 
 

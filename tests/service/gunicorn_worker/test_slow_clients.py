@@ -1,5 +1,6 @@
 """Clients that hold on to the service: slow ones, silent ones, endless ones and many of them."""
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live_service import DEADLINE, LiveService, wait_until
-from tests.service.gunicorn_worker.conftest import KINDS, StartServer
+from tests.service.gunicorn_worker.conftest import KINDS, THREADS, StartServer
 from tests.service.gunicorn_worker.test_malformed_requests import BODY, head, problem_of
 
 pytestmark = pytest.mark.sqlite
@@ -109,6 +110,22 @@ def test_a_dripped_body_holds_up_nobody_else_and_has_a_deadline(
         answer = drip_until_closed(slow[0], b" ")
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 408 ")), answer
         assert_served(server)
+
+
+def test_liveness_needs_no_free_thread(start_server: StartServer) -> None:
+    server = start_server(*KINDS[0])
+    length = f"Content-Length: {len(BODY)}"
+    waiting = post(server, length, "Prefer: wait=30") + BODY
+    with ExitStack() as stack:
+        # For a task that no worker runs.
+        busy = [stack.enter_context(connected(server, waiting)) for _ in range(2 * THREADS)]
+        assert server.get("/livez").status_code == 200
+        # And on a connection that is kept.
+        with connected(server, LIVEZ) as connection:
+            assert_alive(connection)
+            connection.sendall(LIVEZ)
+            assert_alive(connection)
+        assert select.select(busy, [], [], 0)[0] == []
 
 
 def test_a_client_that_does_not_read_its_answers_to_liveness_holds_up_nobody(
