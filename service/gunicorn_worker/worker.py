@@ -65,7 +65,8 @@ class ThreadWorker(gthread.ThreadWorker):
         super().set_accept_enabled(bool(enabled) and has_room)
 
     def accept(self, listener: Any) -> None:
-        if self.nr_conns >= self.cfg.worker_connections and not self._close_oldest():
+        is_full = self.nr_conns >= self.cfg.worker_connections
+        if is_full and not self.waiting:
             self._pause_accepting()
             return
         try:
@@ -78,6 +79,9 @@ class ThreadWorker(gthread.ThreadWorker):
             elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
                 raise
             return
+        if is_full:
+            # Only now: another process may have taken the connection.
+            self._close_oldest()
         descriptor = accepted.detach()
         client = ClientSocket(accepted.family, accepted.type, accepted.proto, descriptor)
         self.nr_conns += 1
