@@ -2,6 +2,8 @@
 
 import os
 
+from gunicorn.workers import SUPPORTED_WORKERS
+
 from service.listening import Listening
 from service.misconfiguration import exit_on_misconfiguration
 
@@ -12,8 +14,11 @@ with exit_on_misconfiguration():
 
 bind = listening.address
 worker_class = "service.gunicorn_worker.worker.ThreadWorker"
+# `-k asgi`, for service.asgi, has the same limits.
+SUPPORTED_WORKERS["asgi"] = "service.gunicorn_worker.asgi.ASGIWorker"
 workers = listening.processes
 threads = listening.threads
+worker_connections = listening.connections
 
 # In seconds: longer than a request may wait for its task.
 graceful_timeout = 35
@@ -23,6 +28,10 @@ keepalive = 65
 # For the URL of a page with a hundred ids; gunicorn's default is half of what proxies allow.
 limit_request_line = 8190
 
+# The only header that says the scheme, and only from a proxy in FORWARDED_ALLOW_IPS.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+# The system would wait for slow clients by itself.
+sendfile = False
 # No header may set the prefix of the app, because URLs in answers would contain it.
 forwarder_headers = ""
 

@@ -1,5 +1,6 @@
-"""Where the web processes listen, and their number."""
+"""Where the web processes listen, their number, and what each of them can bear."""
 
+import resource
 import socket
 from dataclasses import dataclass
 
@@ -7,15 +8,19 @@ from django.core.exceptions import ImproperlyConfigured
 
 from service.environment import DEFAULT_HOST, read_environment
 
+MAX_CONNECTIONS = 1000
+"""Of clients, for each web process; fewer where RLIMIT_NOFILE is low."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
-    """gunicorn's address, processes and threads."""
+    """gunicorn's address and processes, and the threads and connections of each."""
 
     host: str
     port: int
     processes: int
     threads: int
+    connections: int
 
     @classmethod
     def from_environment(cls) -> "Listening":
@@ -34,6 +39,7 @@ class Listening:
             port=environment.port,
             processes=environment.web_concurrency,
             threads=environment.web_threads,
+            connections=_connections(environment.web_threads, environment.database_pool_size),
         )
 
     @property
@@ -60,6 +66,16 @@ class Listening:
                     f"Cannot listen on {self.address}: {error.strerror}. "
                     "Set PORT to use another port."
                 ) from error
+
+
+def _connections(threads: int, pool_size: int) -> int:
+    """Return how many connections of clients leave room for the files of the process itself."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    # A connection of SQLite has three files, and each thread may have one. Some threads are extra.
+    own = 64 + 6 * threads + pool_size
+    return min(MAX_CONNECTIONS, max(limit - own, 2 * threads))
 
 
 def _check_host(host: str) -> None:

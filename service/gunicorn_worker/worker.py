@@ -1,61 +1,234 @@
-"""The worker class of the web processes: gunicorn's threaded worker with corrections."""
+"""The worker class of the web processes: gunicorn's threaded worker, for clients that are slow or hostile."""
 
+import errno
+import selectors
 import socket
-import struct
-from concurrent.futures import Future
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from gunicorn.http import RequestParser
+from gunicorn.config import Config
 from gunicorn.workers import gthread
 
-SILENCE_SECONDS = 30
-"""How long a client may pause while it sends a request or receives an answer."""
+from service.gunicorn_worker import limits, refusals
+from service.gunicorn_worker.connections import ClientSocket, Connection
+from service.gunicorn_worker.refusals import Refused
+
+PAUSE_SECONDS = 1
+"""Between two attempts to accept a connection that there is no room for."""
+
+
+def patient_threads(threads: int) -> int:
+    """Return how many threads wait for bodies: few, because they may hold connections to the database."""
+    return max(2, threads // 4)
 
 
 class ThreadWorker(gthread.ThreadWorker):
     """
-    gunicorn's threaded worker with three corrections.
+    gunicorn's threaded worker, except that no client occupies a thread before it has sent a head.
 
-    - A request that was read together with the one before it, as with pipelining, is served
-      immediately. gunicorn waits for more bytes from the client first.
-    - Connections without a request are closed when the worker is stopped. gunicorn waits for them.
-    - The connection of a client that is silent for `SILENCE_SECONDS` in the middle of a request or an
-      answer is closed. gunicorn keeps a thread for it forever.
+    - The main thread reads and checks heads, skips bodies that were not read, and closes connections. It
+      never waits for a client. gunicorn does all of this in threads, or waits in the main thread.
+    - `GET /livez` has a thread of its own. Requests whose body does not arrive in time, or is chunked, have a
+      few of their own, so that clients who send slowly hold up only each other.
+    - At the limit of connections, or without file descriptors, the oldest that waits is closed.
+    - Threads wait for clients only within the limits of `service.gunicorn_worker.limits`.
+    - Refused requests are answered with problems, which repeat nothing, and logged with their own id.
     """
 
-    def enqueue_req(self, conn: gthread.TConn) -> None:
-        if not conn.initialized:
-            _limit_silence(conn.sock)
-        super().enqueue_req(conn)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The limit is applied where connections are accepted.
+        self.worker_connections = sys.maxsize
+        # Those that no thread has, the one that has waited longest first.
+        self.waiting: dict[Connection, None] = {}
+        self._shortage = limits.Shortage()
+        self._next_attempt = self._next_look = 0.0
 
-    def finish_request(self, conn: gthread.TConn, fs: "Future[Any]") -> None:
-        if self.alive and _keeps_connection(fs) and _has_read_ahead(conn):
-            # At the end of the queue, so that one connection cannot occupy a thread.
-            self.enqueue_req(conn)
+    @classmethod
+    def check_config(cls, cfg: Config, log: Any) -> None:
+        limits.check_plain_http(cfg)
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        self.liveness_thread = ThreadPoolExecutor(max_workers=1)
+        self.patient_threads = ThreadPoolExecutor(max_workers=patient_threads(self.cfg.threads))
+        return super().get_thread_pool()
+
+    # Accepting connections.
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        has_room = bool(self.waiting) or self._next_attempt <= time.monotonic()
+        super().set_accept_enabled(bool(enabled) and has_room)
+
+    def accept(self, listener: Any) -> None:
+        is_full = self.nr_conns >= self.cfg.worker_connections
+        if is_full and not self.waiting:
+            self._pause_accepting()
+            return
+        try:
+            accepted, address = listener.accept()
+        except OSError as error:
+            if error.errno in limits.NO_DESCRIPTORS:
+                self._shortage.report()
+                if not self._close_oldest():
+                    self._pause_accepting()
+            elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
+                raise
+            return
+        if is_full:
+            # Only now: another process may have taken the connection.
+            self._close_oldest()
+        descriptor = accepted.detach()
+        client = ClientSocket(accepted.family, accepted.type, accepted.proto, descriptor)
+        self.nr_conns += 1
+        connection = Connection(self.cfg, client, address, listener.getsockname())
+        connection.deadline = time.monotonic() + limits.HEAD_SECONDS
+        self._read(connection)
+
+    def _close_oldest(self) -> bool:
+        oldest = next(iter(self.waiting), None)
+        if oldest is not None:
+            self._close(oldest)
+        return oldest is not None
+
+    def _pause_accepting(self) -> None:
+        self._next_attempt = time.monotonic() + PAUSE_SECONDS
+        self.set_accept_enabled(False)
+
+    # Connections that wait, in the main thread.
+
+    def _wait(self, connection: Connection) -> None:
+        if connection not in self.waiting:
+            self.waiting[connection] = None
+            self.poller.register(
+                connection.sock, selectors.EVENT_READ, partial(self._on_readable, connection)
+            )
+
+    def _stop_waiting(self, connection: Connection) -> None:
+        if connection in self.waiting:
+            del self.waiting[connection]
+            self.poller.unregister(connection.sock)
+
+    def _on_readable(self, connection: Connection, _: socket.socket) -> None:
+        # It may have been closed since the poller has reported it.
+        if connection in self.waiting:
+            self._read(connection)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = connection.sock.receive_now()
+        except OSError:
+            self._close(connection)
+            return
+        if data is None or (data and connection.is_closing):
+            self._wait(connection)
+        elif data:
+            self._feed(connection, data)
+        elif connection.is_closing or connection.is_idle:
+            self._close(connection)
+        elif connection.has_head:
+            self._serve(connection)
         else:
-            super().finish_request(conn, fs)
+            self._refuse(connection, Refused("The head of the request has no end."))
+
+    def _feed(self, connection: Connection, data: bytes) -> None:
+        was_idle, had_head = connection.is_idle, connection.has_head
+        try:
+            connection.feed(data)
+        except Refused as refused:
+            self._refuse(connection, refused)
+            return
+        if connection.has_head and not connection.may_be_complete_soon:
+            self._serve(connection)
+            return
+        if connection.has_head and not had_head:
+            connection.deadline = time.monotonic() + limits.BODY_SECONDS
+        elif was_idle and not connection.is_idle:
+            connection.deadline = time.monotonic() + limits.HEAD_SECONDS
+            self._stop_waiting(connection)
+        self._wait(connection)
+
+    def _serve(self, connection: Connection) -> None:
+        self._stop_waiting(connection)
+        connection.begin_request()
+        self.enqueue_req(connection)
+
+    def _refuse(self, connection: Connection, refused: Refused) -> None:
+        refusals.send(refused, connection.sock, connection.client)
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """Close a connection once the client has got the answer, or soon."""
+        connection.is_closing = True
+        connection.deadline = time.monotonic() + limits.LINGER_SECONDS
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(connection)
+        else:
+            self._read(connection)
+
+    def _close(self, connection: Connection) -> None:
+        self._stop_waiting(connection)
+        self.nr_conns -= 1
+        connection.close()
 
     def murder_keepalived(self) -> None:
-        if not self.alive:
-            for connection in self.keepalived_conns:
-                connection.timeout = 0
-        super().murder_keepalived()
+        now = time.monotonic()
+        if self.alive and now < self._next_look:
+            return
+        self._next_look = now + 1
+        for connection in list(self.waiting):
+            is_silent = connection.is_closing or connection.is_idle
+            if connection.deadline <= now and connection.has_head and not is_silent:
+                self._serve(connection)
+            elif connection.deadline <= now and not is_silent:
+                late = Refused("The head did not arrive in time.", HTTPStatus.REQUEST_TIMEOUT)
+                self._refuse(connection, late)
+            elif connection.deadline <= now or (connection.is_idle and not self.alive):
+                self._close(connection)
 
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        # When it stops, gunicorn would look for expired connections only after the next event.
+        super().wait_for_and_dispatch_events(min(timeout or 1.0, 1.0))
 
-def _limit_silence(connection: socket.socket) -> None:
-    # Limits of the operating system: gunicorn resets those of Python's sockets at each request.
-    limit = struct.pack("ll", SILENCE_SECONDS, 0)
-    for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connection.setsockopt(socket.SOL_SOCKET, direction, limit)
+    # Requests, in threads.
 
+    def enqueue_req(self, conn: Any) -> None:
+        pool = self.patient_threads if conn.needs_patience else self.tpool
+        if conn.asks_for_liveness:
+            pool = self.liveness_thread
+        pool.submit(self.handle, conn).add_done_callback(
+            lambda served: self.method_queue.defer(self.finish_request, conn, served)
+        )
 
-def _keeps_connection(served: "Future[Any]") -> bool:
-    return not served.cancelled() and served.exception() is None and served.result() is True
+    def handle(self, conn: Any) -> Any:
+        # In a context of its own: the request's id in the log is not the one of the request before.
+        return Context().run(super().handle, conn)
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        return keepalive and not conn.sock.is_broken and conn.parser.mesg.unread is not None
 
-def _has_read_ahead(conn: gthread.TConn) -> bool:
-    if not isinstance(conn.parser, RequestParser):
-        return False
-    if read := conn.parser.unreader.take_buffered():
-        conn.parser.unreader.unread(read)
-    return bool(read)
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
+        if refused := refusals.refusal_of(exc):
+            refusals.send(refused, client, addr)
+        else:
+            refusals.send_internal_error(req, client, exc)
+
+    def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
+        keeps = not fs.cancelled() and fs.exception() is None and fs.result() is True
+        if not (keeps and self.alive):
+            self._linger(conn)
+            return
+        ahead = conn.end_request()
+        seconds = limits.HEAD_SECONDS if conn.to_skip else self.cfg.keepalive
+        conn.deadline = time.monotonic() + seconds
+        if ahead:
+            # At the end of the queue, so that one connection cannot occupy a thread.
+            self._feed(conn, ahead)
+        else:
+            self._wait(conn)

@@ -28,7 +28,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def filter_query(context: Any, query: Any) -> bool:
-    """Leave out a URL that gunicorn would refuse, in HTML, before Django has seen it."""
+    """Leave out a URL that gunicorn would refuse before Django has seen it."""
     return len(urlencode(query or {}, doseq=True)) < LONGEST_QUERY
 
 

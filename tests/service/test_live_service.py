@@ -63,8 +63,8 @@ def test_clients_that_fall_silent_keep_no_thread(
     hasty = tmp_path / "gunicorn.conf.py"
     given = PROJECT / "service" / "gunicorn.conf.py"
     hasty.write_text(f"""
-from service.gunicorn_worker import worker
-worker.SILENCE_SECONDS = 1
+from service.gunicorn_worker import limits
+limits.PATIENCE_SECONDS = 1
 exec(open({str(given)!r}).read())
 """)
     service.gunicorn_arguments = (f"--config={hasty}",)
@@ -81,7 +81,7 @@ exec(open({str(given)!r}).read())
             silent = stack.enter_context(connected(service))
             silent.sendall(sent)
         # Behind all of them in the queue for a thread.
-        assert service.get("/livez").status_code == 200
+        assert service.get("/task-types/").status_code == 200
 
 
 def connected(service: LiveService) -> socket.socket:

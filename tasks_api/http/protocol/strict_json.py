@@ -224,14 +224,17 @@ def _read(request: HttpRequest) -> bytes:
             stream = environ["wsgi.input"]
         elif environ:
             raise LengthRequired
-    elif _declared_length(request) > limit:
+    declared = _declared_length(request)
+    if declared > limit:
         raise _too_large(limit)
     try:
         body = _drain(stream, limit)
     except (UnreadablePostError, OSError):
-        raise MalformedJSON("The body could not be read to its end.") from None
+        raise _unfinished() from None
     if len(body) > limit:
         raise _too_large(limit)
+    if len(body) < declared:
+        raise _unfinished()
     return body
 
 
@@ -248,6 +251,10 @@ def _drain(stream: Any, limit: int) -> bytes:
     while len(body) <= limit and (chunk := stream.read(limit + 1 - len(body))):
         body += chunk
     return bytes(body)
+
+
+def _unfinished() -> MalformedJSON:
+    return MalformedJSON("The body could not be read to its end.")
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -11,8 +11,13 @@ import tomllib
 from pkgutil import resolve_name
 
 import pytest
-from gunicorn.workers import gthread
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.http.message import Request
+from gunicorn.workers import gasgi, gthread
 
+from service.gunicorn_worker.asgi import ASGIWorker
+from service.gunicorn_worker.asgi_protocol import Protocol
+from service.gunicorn_worker.connections import StrictRequest
 from service.gunicorn_worker.worker import ThreadWorker
 from tests.live_service import PROJECT
 
@@ -20,23 +25,97 @@ pytestmark = pytest.mark.sqlite
 
 REVIEWED = "26.2.0"
 
-OVERRIDDEN = {
-    # The main thread hands a connection to the threads: a new one, or one with something to read.
-    "enqueue_req": "(self, conn)",
-    # The main thread hears what `handle` has returned: True keeps the connection, False and an
-    # exception close it, and so does a worker that is to stop.
-    "finish_request": "(self, conn, fs)",
-    # At each turn of the main loop, and of the one that waits for the last connections.
-    "murder_keepalived": "(self)",
+# By our class: the class of gunicorn's, and what of it is overridden, with its parameters.
+OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
+    ThreadWorker: (
+        gthread.ThreadWorker,
+        {
+            # Is called while the process starts, where a RuntimeError becomes one line.
+            "check_config": "cfg, log",
+            # `run` calls it before everything else in the process of the worker.
+            "get_thread_pool": "self",
+            # `run` calls it with True at each turn while nothing is accepted.
+            "set_accept_enabled": "self, enabled",
+            # The poller calls it for each listener that is readable.
+            "accept": "self, listener",
+            # The main thread hands a connection to the threads.
+            "enqueue_req": "self, conn",
+            # In a thread: `Connection` spares it the waiting at the beginning.
+            "handle": "self, conn",
+            # `handle` calls it when a request is answered; gunicorn's reads what is left of the body.
+            "_keepalive_after": "self, conn, keepalive",
+            # `handle` calls it for each error of the parser, and for what the application lets through.
+            "handle_error": "self, req, client, addr, exc",
+            # The main thread hears what `handle` has returned: True keeps the connection, False and an
+            # exception close it, and so does a worker that is to stop.
+            "finish_request": "self, conn, fs",
+            # At each turn of the main loop, and of the one that waits for the last connections.
+            "murder_keepalived": "self",
+            # The poller's turn in both loops.
+            "wait_for_and_dispatch_events": "self, timeout",
+        },
+    ),
+    StrictRequest: (
+        Request,
+        {
+            # Is called when the head has been parsed; sets `body`.
+            "set_body_reader": "self",
+            # Is asked before the head of the answer is written, and after the answer.
+            "should_close": "self",
+        },
+    ),
+    ASGIWorker: (
+        gasgi.ASGIWorker,
+        {
+            "check_config": "cfg, log",
+            # Makes the servers, whose connections are of the class that the module names.
+            "_serve": "self",
+        },
+    ),
+    Protocol: (
+        ASGIProtocol,
+        {
+            # Keeps what it finds in the class that it is asked of.
+            "_check_h1c_protocol_available": "",
+            "connection_made": "self, transport",
+            "connection_lost": "self, exc",
+            "data_received": "self, data",
+            "eof_received": "self",
+            # The parser calls it; sets `_current_request` and `_body_receiver`, and wakes the connection.
+            "_on_headers_complete": "self",
+            "_is_websocket_upgrade": "self, request",
+            # The last thing that is done between two requests, after the parser was reset.
+            "_arm_keepalive_timer": "self",
+            # Only for the application's errors: those of the parser are caught before.
+            "_send_error_response": "self, status, message",
+            "_send_response_start": "self, status, headers, request",
+            # All that is written goes through it.
+            "_safe_write": "self, data",
+            "_close_transport": "self",
+        },
+    ),
 }
 USED = {
-    # Blocks on the socket without a limit of its own once it has begun to read a request.
-    "gunicorn.workers.gthread:ThreadWorker.handle": "(self, conn)",
-    # `initialized` is False until the first request is read, `parser` is None until then.
-    "gunicorn.workers.gthread:TConn.init": "(self)",
+    # Its loop compares `nr_conns` with `worker_connections`, and needs an event to look at anything.
+    "gunicorn.workers.gthread:ThreadWorker.run": "(self)",
+    # `keepalived_conns` stays empty, so that it closes no connection for being one too many.
+    "gunicorn.workers.gthread:ThreadWorker.handle_request": "(self, req, conn)",
+    "gunicorn.workers.gthread:TConn": "(cfg, sock, client, server)",
+    # Reads what is left of the body of `mesg` first, if there is one.
+    "gunicorn.http.parser:RequestParser.__next__": "(self)",
+    "gunicorn.http.parser:RequestParser": "(cfg, source, source_addr)",
+    "gunicorn.http.body:Body": "(reader)",
     # Takes what was read ahead, and puts it back in front of what is read next.
     "gunicorn.http.unreader:Unreader.take_buffered": "(self)",
     "gunicorn.http.unreader:Unreader.unread": "(self, data)",
+    # Set `_chunks` and `_complete` of the body that the application receives.
+    "gunicorn.asgi.protocol:ASGIProtocol._on_body": "(self, chunk)",
+    "gunicorn.asgi.protocol:ASGIProtocol._on_message_complete": "(self)",
+    "gunicorn.asgi.protocol:ASGIProtocol._pause_reading": "(self)",
+    "gunicorn.asgi.protocol:ASGIProtocol._resume_reading": "(self)",
+    # Answers, and reads the next request only from a connection whose last body is complete.
+    "gunicorn.asgi.protocol:ASGIProtocol._handle_connection": "(self)",
+    "gunicorn.asgi.protocol:_check_trusted_proxy": "(peer_addr, allow_list, networks)",
 }
 
 
@@ -64,34 +143,35 @@ def test_other_series_of_gunicorn_are_not_installed() -> None:
         assert requirement.endswith(f">={major}.{minor},<{int(major) + 1}")
 
 
-@pytest.mark.parametrize(
-    ("name", "signature"),
-    [
-        *((f"gunicorn.workers.gthread:ThreadWorker.{n}", s) for n, s in OVERRIDDEN.items()),
-        *USED.items(),
-    ],
-)
+@pytest.mark.parametrize(("name", "signature"), USED.items())
 def test_internals_of_gunicorn_are_called_as_before(name: str, signature: str) -> None:
     found = str(inspect.signature(resolve_name(name)))
 
     assert found == signature, f"gunicorn's {name} takes {found} now, not {signature}."
 
 
-def test_every_override_is_listed_and_fits() -> None:
-    overrides = {
-        name
-        for name, value in vars(ThreadWorker).items()
-        if callable(value) and hasattr(gthread.ThreadWorker, name)
-    }
+@pytest.mark.parametrize("ours", OVERRIDDEN, ids=lambda ours: ours.__name__)
+def test_every_override_is_listed_and_fits(ours: type) -> None:
+    theirs, signatures = OVERRIDDEN[ours]
+    overrides = {name for name in vars(ours) if is_overridden(ours, theirs, name)}
 
-    assert overrides == set(OVERRIDDEN)
-    for name, signature in OVERRIDDEN.items():
-        own = inspect.signature(getattr(ThreadWorker, name))
-        assert list(own.parameters) == signature.strip("()").split(", ")
+    assert overrides == set(signatures)
+    for name, signature in signatures.items():
+        for kind in (ours, theirs):
+            found = ", ".join(inspect.signature(getattr(kind, name)).parameters)
+            assert found == signature, f"{kind}.{name} takes {found}, not {signature}."
 
 
-def test_a_connection_has_the_attributes_that_are_read() -> None:
+def is_overridden(ours: type, theirs: type, name: str) -> bool:
+    return (not name.startswith("__")) and callable(getattr(ours, name)) and hasattr(theirs, name)
+
+
+def test_a_connection_has_the_attributes_that_are_used() -> None:
     source = inspect.getsource(gthread.TConn.__init__)
 
-    for name in ("sock", "timeout", "parser", "initialized"):
+    for name in ("sock", "client", "parser", "initialized", "data_ready"):
         assert f"self.{name} = " in source, f"gunicorn's TConn has no {name} any more."
+
+
+def test_the_servers_for_asgi_look_up_the_class_of_connections_in_their_module() -> None:
+    assert "lambda: ASGIProtocol(self)" in inspect.getsource(gasgi.ASGIWorker._serve)

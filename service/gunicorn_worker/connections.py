@@ -1,0 +1,192 @@
+"""Connections of the threaded worker: a client's bytes until they are a request, and limited waiting."""
+
+import errno
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.errors import NoMoreData
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import Unreader
+from gunicorn.workers.gthread import TConn
+
+from service.gunicorn_worker import limits
+from service.gunicorn_worker.chunks import ChunkedBody
+from service.gunicorn_worker.heads import Head, check_framing
+
+READ_BYTES = 16 * 1024
+
+
+class ClientSocket(socket.socket):
+    """A blocking socket that waits for its client only as long as there is patience."""
+
+    patience = 0.0
+    """In seconds; without any, nothing waits."""
+    is_broken = False
+    """Whether the client was too slow, so that no request can follow on this connection."""
+
+    def receive_now(self) -> bytes | None:
+        """Return what has arrived, `b""` at the client's end, None if nothing has."""
+        try:
+            return super().recv(READ_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+
+    def send_now(self, data: bytes) -> None:
+        """Send what can be sent without waiting."""
+        # Whatever happens, the connection is about to be closed.
+        with suppress(OSError):
+            super().send(data, socket.MSG_DONTWAIT)
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        try:
+            return super().recv(bufsize, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return self._wait_for(super().recv, bufsize, len)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        try:
+            return super().send(data, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return self._wait_for(super().send, data, int)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        sent = self.send(data)
+        if sent < len(data):
+            rest = memoryview(data)[sent:]
+            while rest:
+                rest = rest[self.send(rest) :]
+
+    def _wait_for[Given, Taken](
+        self, transfer: Callable[[Given], Taken], given: Given, size: Callable[[Taken], int]
+    ) -> Taken:
+        if self.patience <= 0:
+            self._give_up()
+        started = time.monotonic()
+        self.settimeout(self.patience)
+        try:
+            taken = transfer(given)
+        except TimeoutError:
+            self._give_up()
+        finally:
+            self.settimeout(None)
+        waited = time.monotonic() - started - size(taken) / limits.LEAST_BYTES_PER_SECOND
+        self.patience = min(self.patience - waited, limits.PATIENCE_SECONDS)
+        return taken
+
+    def _give_up(self) -> None:
+        self.is_broken = True
+        # As if the client had gone: gunicorn closes the connection and is silent about it.
+        raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
+
+
+class ChunkedReader:
+    """What gunicorn's class of this name is, for `ChunkedBody`."""
+
+    def __init__(self, unreader: Unreader) -> None:
+        self.body = ChunkedBody()
+        self._unreader = unreader
+        self._content = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._content and not self.body.is_complete:
+            data = self._unreader.read()
+            if not data:
+                raise NoMoreData
+            self._content = self.body.feed(data)
+            if self.body.is_complete:
+                self._unreader.unread(self.body.rest)
+        content, self._content = self._content[:size], self._content[size:]
+        return content
+
+
+class StrictRequest(Request):
+    """A request whose end is beyond doubt."""
+
+    body: Any
+    version: Any
+
+    def set_body_reader(self) -> None:
+        check_framing(self.headers, self.version)
+        super().set_body_reader()
+        if ("TRANSFER-ENCODING", "chunked") in [(n, v.lower()) for n, v in self.headers]:
+            reader: Any = ChunkedReader(self.unreader)
+            self.body = Body(reader)
+
+    def should_close(self) -> bool:
+        return super().should_close() or self.unread is None
+
+    @property
+    def unread(self) -> int | None:
+        """How much of the body is to be skipped before the next request; None if it cannot be."""
+        reader = self.body.reader
+        if isinstance(reader, LengthReader):
+            return reader.length if reader.length <= limits.MAX_UNREAD_BYTES else None
+        return 0 if reader.body.is_complete else None
+
+
+class StrictParser(RequestParser):
+    mesg_class = StrictRequest
+
+
+class Connection(TConn):
+    """A client's connection; between requests it belongs to the main thread and blocks nobody."""
+
+    sock: ClientSocket
+    parser: Any
+
+    def __init__(self, cfg: Config, sock: ClientSocket, client: Any, server: Any) -> None:
+        super().__init__(cfg, sock, client, server)
+        # gunicorn would do both in a thread, after it has waited for the first bytes there.
+        self.parser = StrictParser(cfg, sock, client)
+        self.initialized = self.data_ready = True
+        self.head = Head()
+        self.asks_for_liveness = self.needs_patience = False
+        self.to_skip = 0
+        self.deadline = 0.0
+        self.is_closing = False
+        """Whether everything is sent and the rest of what the client sends is only discarded."""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client; raises what `Head.feed` raises."""
+        if self.to_skip:
+            data, skipped = data[self.to_skip :], min(len(data), self.to_skip)
+            self.to_skip -= skipped
+        if data:
+            self.head.feed(data)
+
+    @property
+    def has_head(self) -> bool:
+        return self.head.end > 0
+
+    @property
+    def may_be_complete_soon(self) -> bool:
+        """Whether the rest of a short body is worth waiting for, before a thread has the request."""
+        if self.head.asks_for_liveness:
+            return False
+        return 0 < (self.head.missing or 0) <= limits.MAX_AWAITED_BYTES
+
+    def begin_request(self) -> None:
+        """Hand the bytes of a complete head, and what follows them, to the parser."""
+        self.asks_for_liveness = self.head.asks_for_liveness
+        self.needs_patience = self.head.missing != 0
+        # The thread that answers health checks waits for nobody.
+        self.sock.patience = 0.0 if self.asks_for_liveness else limits.PATIENCE_SECONDS
+        self.parser.unreader.unread(self.head.take())
+
+    def end_request(self) -> bytes:
+        """Return what was read beyond the request that is answered; begin with the next one."""
+        self.to_skip = self.parser.mesg.unread or 0
+        # Otherwise the parser would wait for the rest of the body.
+        self.parser.mesg = None
+        ahead: bytes = self.parser.unreader.take_buffered()
+        return ahead
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.head.received
