@@ -21,6 +21,7 @@ from tasks_api.worker.child.claims import Claims
 from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
+from tasks_api.worker.connection import OwnConnection
 from tests.rows import task_row
 from tests.worker import tasks
 from tests.worker.conftest import Store, Workers
@@ -48,7 +49,8 @@ def run_by_stock_worker(row: DBTaskResult[Any, Any]) -> None:
 
 def run_by_ours(row: DBTaskResult[Any, Any]) -> None:
     Worker.objects.update_or_create(worker_id=WORKER_ID, defaults={"hostname": "here", "pid": 1})
-    claims = Claims(row._state.db, WORKER_ID, ready_tasks("default", ["*"], []), 30)
+    connection = OwnConnection(row._state.db)
+    claims = Claims(connection, WORKER_ID, ready_tasks("default", ["*"], []), 30)
     runner = TaskRunner(
         WORKER_ID,
         lambda task, verdict: claims.finish(task, verdict, claim_next=False),
@@ -58,6 +60,7 @@ def run_by_ours(row: DBTaskResult[Any, Any]) -> None:
     assert claimed is not None
     assert claimed.pk == row.pk
     runner.run(claimed)
+    connection.close()
 
 
 def seen_while(run: Callable[[Any], None], path: str, *args: Any, **kwargs: Any) -> Seen:

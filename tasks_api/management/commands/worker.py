@@ -21,7 +21,7 @@ from tasks_api.worker.child.claims import TRANSITIONS, WorkerCannotGoOn
 from tasks_api.worker.child.parent_pipe import end_with_parent, wait_until_registered
 from tasks_api.worker.child.process import Options, WorkerProcess
 from tasks_api.worker.child.reloading import call_when_code_changes
-from tasks_api.worker.connection import keep_connection
+from tasks_api.worker.connection import bypass_pools
 from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
 from tasks_api.worker.parent.chores import Chore, doing, registered_chores
 from tasks_api.worker.parent.heartbeat import Heartbeat
@@ -121,7 +121,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The worker supports PostgreSQL and SQLite; use db_worker for other databases."
             )
-        keep_connection(alias)
+        bypass_pools()
         if not options["worker_id"]:
             sys.exit(self._supervise(alias, queue_names, options))
         child_options = Options(
@@ -151,7 +151,6 @@ class Command(BaseCommand):
         if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)
-        worker.configure_signals()
         end_with_parent(pipe, alias, worker_id)
         if options["reload"] and not options["batch"]:
             call_when_code_changes(worker.stop_to_reload)

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connections
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResultQuerySet
 
 from tasks_api.models import Worker
 from tasks_api.worker.child.transitions import Commit, Transitions
-from tasks_api.worker.connection import DATABASE_ERRORS, discard, is_passing
+from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection, is_passing
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -66,12 +65,17 @@ class Claims:
     """What one worker holds: at most one task, and the way to the next."""
 
     def __init__(
-        self, alias: str, worker_id: str, ready: DBTaskResultQuerySet, abandon_after_seconds: float
+        self,
+        connection: OwnConnection,
+        worker_id: str,
+        ready: DBTaskResultQuerySet,
+        abandon_after_seconds: float,
     ) -> None:
-        self._alias = alias
+        self._connection = connection
         self._abandon_after_seconds = abandon_after_seconds
-        kind = import_string(TRANSITIONS[connections[alias].vendor])
-        self._transitions: Transitions = kind(alias, worker_id, ready)
+        kind = import_string(TRANSITIONS[connection.vendor])
+        with connection.in_use():
+            self._transitions: Transitions = kind(connection.alias, worker_id, ready)
         self._load_next: Callable[[], TaskRow] | None = None
         self._is_unsure = False
         self._is_away = False
@@ -91,15 +95,21 @@ class Claims:
 
         """
         try:
-            if self._is_unsure and (resumed := self._resume()):
-                return resumed
-            if self._load_next is None and may_claim and self._transitions.is_any_ready():
-                self._note(self._transitions.commit(None, None, claim_next=True))
-            self._database_is_back()
-            return self._hand_out()
+            if self._load_next is not None and not self._is_unsure:
+                return self._hand_out()
+            with self._connection.in_use():
+                return self._next(may_claim=may_claim)
         except DATABASE_ERRORS as error:
             self._lose_connection(error)
             raise
+
+    def _next(self, *, may_claim: bool) -> TaskRow | None:
+        if self._is_unsure and (resumed := self._resume()):
+            return resumed
+        if may_claim and self._load_next is None and self._transitions.is_any_ready():
+            self._note(self._transitions.commit(None, None, claim_next=True))
+        self._database_is_back()
+        return self._hand_out()
 
     def finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         """
@@ -117,11 +127,11 @@ class Claims:
         refusals = 0
         while True:
             try:
-                return self._finish(task, verdict, claim_next=claim_next)
+                with self._connection.in_use():
+                    return self._finish(task, verdict, claim_next=claim_next)
             except DATABASE_ERRORS as error:
                 self._lose_connection(error)
-                # What the task did to its connection is gone with it: a refusal counts when a new
-                # connection repeats it.
+                # A refusal counts when a new connection repeats it.
                 refusals += not is_passing(error)
                 if refusals > 1:
                     raise
@@ -155,7 +165,8 @@ class Claims:
         except DATABASE_ERRORS:
             raise
         except Exception:
-            return self._resume()
+            with self._connection.in_use():
+                return self._resume()
 
     def _resume(self) -> TaskRow | None:
         """Go on with the task that the worker's row names."""
@@ -186,7 +197,7 @@ class Claims:
             raise DeclaredLost("It was declared lost.")
 
     def _lose_connection(self, error: Exception) -> None:
-        discard(self._alias)
+        self._connection.renew()
         self._is_unsure = True
         if not self._is_away:
             logger.warning("A database statement failed and is retried: %s", error)

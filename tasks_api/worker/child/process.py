@@ -21,7 +21,7 @@ from tasks_api.worker.child.claims import (
 from tasks_api.worker.child.pace import Pace
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
-from tasks_api.worker.connection import DATABASE_ERRORS, close_old_connections
+from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection, discard_all
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -50,8 +50,10 @@ class WorkerProcess:
         ready = ready_tasks(options.backend_name, options.queue_names, options.excluded_queue_names)
         self._worker_id = worker_id
         self._options = options
-        self._alias = alias
-        self._claims = Claims(alias, worker_id, ready, settings.lost_after_seconds)
+        connection = OwnConnection(alias)
+        self._claims = Claims(connection, worker_id, ready, settings.lost_after_seconds)
+        self._configure_signals()
+        # Last, since it gives each task what it finds now.
         self._runner = TaskRunner(worker_id, self._store, settings.max_result_bytes)
         self._pace = Pace(options.interval)
         self._run_tasks = 0
@@ -62,7 +64,7 @@ class WorkerProcess:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
 
-    def configure_signals(self) -> None:
+    def _configure_signals(self) -> None:
         """
         Let a signal finish the running task and claim no other, however often it comes.
 
@@ -85,6 +87,8 @@ class WorkerProcess:
         """
         queue_names = ",".join(self._options.queue_names)
         logger.info("Worker %s started queues=%s", self._worker_id, queue_names)
+        # No task gets what was opened to start with.
+        discard_all()
         retry_after = FIRST_RETRY_SECONDS
         while not self._is_stopping or self._claims.may_hold_one:
             looked_at = time.monotonic()
@@ -116,7 +120,6 @@ class WorkerProcess:
             return False
         self._runner.run(task)
         self._run_tasks += 1
-        close_old_connections(kept=self._alias)
         return True
 
     def _store(self, task: TaskRow, verdict: Verdict) -> datetime:

@@ -13,12 +13,10 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connections
-
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import Worker
 from tasks_api.worker import announcing
-from tasks_api.worker.connection import DATABASE_ERRORS, discard
+from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection
 from tasks_api.worker.lost import end_lost_worker
 
 logger = logging.getLogger("tasks_api.worker")
@@ -89,15 +87,17 @@ class Heartbeat(threading.Thread):
         return not self._ended
 
     def run(self) -> None:
+        connection = OwnConnection(self._alias)
         is_failing = False
         while not self._is_stopping or self._ended:
             self._wake.clear()
             try:
-                pause = self._work()
+                with connection.in_use():
+                    pause = self._work()
             except Exception as error:
                 # Others could not be seen either: none is lost before a whole heartbeat has passed.
                 self._unseen = {}
-                discard(self._alias)
+                connection.renew()
                 if not is_failing:
                     self._log_failure(error)
                 is_failing = True
@@ -108,7 +108,7 @@ class Heartbeat(threading.Thread):
                 is_failing = False
             if self._ended or not self._is_stopping:
                 self._wake.wait(pause)
-        connections.close_all()
+        connection.close()
 
     def _log_failure(self, error: Exception) -> None:
         logger.warning(

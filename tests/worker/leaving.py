@@ -1,0 +1,219 @@
+"""Tasks that leave something behind in their process or database session, and tasks that look for it."""
+
+import decimal
+import locale
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asgiref.sync import sync_to_async
+from django.db import connection, connections, transaction
+from django.dispatch import receiver
+from django.tasks import task
+from django.tasks.signals import task_finished, task_started
+from django.utils import timezone, translation
+
+tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+kept_connection = connections["default"]
+seen_by_receivers: dict[str, str] = {}
+
+
+@receiver(task_started)
+def enter(task_result: Any, **_: Any) -> None:
+    if task_result.task.name == "tell_tenant":
+        tenant.set(f"entered for {task_result.id}")
+
+
+@receiver(task_finished)
+def leave(task_result: Any, **_: Any) -> None:
+    if task_result.task.name == "tell_tenant":
+        seen_by_receivers[task_result.id] = tenant.get()
+    if task_result.task.name == "query_afterwards":
+        leave_session.func()
+
+
+@task
+def tell_tenant() -> str:
+    return tenant.get()
+
+
+@task
+def tell_seen_by_receivers() -> dict[str, str]:
+    return seen_by_receivers
+
+
+@task
+def leave_context() -> None:
+    translation.activate("de")
+    timezone.activate(ZoneInfo("Asia/Tokyo"))
+    tenant.set("somebody")
+    decimal.getcontext().prec = 3
+
+
+@task
+async def leave_context_later() -> None:
+    leave_context.func()
+    await sync_to_async(leave_context.func)()
+
+
+@task
+def tell_context_variables() -> dict[str, Any]:
+    return {
+        "language": translation.get_language(),
+        "time zone": timezone.get_current_timezone_name(),
+        "tenant": tenant.get(),
+        "precision": decimal.getcontext().prec,
+    }
+
+
+@task
+def leave_session() -> int:
+    """Change what both kinds of databases keep for a session; tell which session it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE left_behind (number integer)")
+        for statement in {
+            "postgresql": [
+                "SET statement_timeout = '50ms'",
+                "SELECT pg_advisory_lock(12)",
+                "SET default_transaction_read_only = on",
+            ],
+            "sqlite": ["PRAGMA query_only = on", "PRAGMA busy_timeout = 1"],
+        }[connection.vendor]:
+            cursor.execute(statement)
+    return session()
+
+
+@task
+def query_afterwards() -> None:
+    """Its receiver leaves what `leave_session` does."""
+
+
+@task
+def leave_session_of_kept_connection() -> None:
+    with kept_connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE left_behind (number integer)")
+
+
+@task
+def tell_session_of_kept_connection() -> list[str]:
+    return temporary_tables(kept_connection)
+
+
+@task
+async def leave_session_later() -> int:
+    return await sync_to_async(leave_session.func)()
+
+
+@task
+def tell_session() -> dict[str, Any]:
+    """Tell what is left of what other tasks have set, and which session this is."""
+    left: dict[str, Any] = {"tables": temporary_tables(connection)}
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            for name in ("query_only", "busy_timeout"):
+                cursor.execute(f"PRAGMA {name}")
+                left[name] = cursor.fetchone()[0]
+            return left
+        cursor.execute("SHOW statement_timeout")
+        left["statement_timeout"] = cursor.fetchone()[0]
+        cursor.execute("SHOW default_transaction_read_only")
+        left["read_only"] = cursor.fetchone()[0]
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        left["locks"] = cursor.fetchone()[0]
+    return left
+
+
+def temporary_tables(connection: Any) -> list[str]:
+    query = {
+        "postgresql": "SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'",
+        "sqlite": "SELECT name FROM sqlite_temp_master",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [name for (name,) in cursor.fetchall()]
+
+
+def session() -> int:
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+@task
+def tell_other_sessions() -> list[int]:
+    """Tell the sessions on the database, but for this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return [pid for (pid,) in cursor.fetchall()]
+
+
+@task
+def hold_write_lock() -> None:
+    """Leave a transaction open that keeps others from writing, on SQLite even the worker."""
+    transaction.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE django_tasks_database_dbtaskresult SET priority = 99")
+
+
+def never(*_: Any) -> None:
+    raise RuntimeError("a handler that another task has left")
+
+
+HANDLERS: dict[str, Any] = {"ignored": signal.SIG_IGN, "default": signal.SIG_DFL, "own": never}
+
+
+@task
+def leave_handlers(kind: str) -> None:
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM, signal.SIGUSR1):
+        signal.signal(signum, HANDLERS[kind])
+
+
+@task
+def leave_process_state() -> None:
+    os.umask(0o077)
+    locale.setlocale(locale.LC_ALL, "C")
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2])
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+
+
+@task
+def leave_alarm() -> None:
+    """Leave a timer that goes off now and then, with a handler that raises."""
+    signal.signal(signal.SIGALRM, never)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+
+
+@task
+def tell_process_state() -> dict[str, Any]:
+    umask = os.umask(0)
+    os.umask(umask)
+    return {
+        "handlers": [_name(signal.getsignal(number)) for number in sorted(signal.Signals)],
+        "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "timer": signal.getitimer(signal.ITIMER_REAL)[0],
+        "umask": umask,
+        "directory": os.getcwd(),
+        "locale": locale.setlocale(locale.LC_ALL),
+    }
+
+
+def _name(handler: Callable[..., Any] | int | None) -> str:
+    return getattr(handler, "__qualname__", str(handler))
+
+
+@task
+def sleep_deaf(seconds: float) -> None:
+    """Ignore every signal that can be ignored, and sleep."""
+    leave_handlers.func("ignored")
+    time.sleep(seconds)
