@@ -15,6 +15,20 @@ from service.environment import Environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 SCHEMES = ("sqlite", "postgres", "postgresql")
 
+NOTICE_LOST_SERVER = {
+    # In seconds: without it, an attempt to connect to an address that does not answer takes minutes.
+    "connect_timeout": 5,
+    # An idle connection whose other end is silently gone, after a failover say, is found in 25 s, and
+    # one that waits for its answer as well: without these, it takes two hours.
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    # In milliseconds: what was sent and is not acknowledged, which takes a quarter of an hour otherwise.
+    "tcp_user_timeout": 20_000,
+}
+"""Parameters of the client, libpq, which a pooler such as PgBouncer never sees."""
+
 
 def database_settings(environment: Environment) -> dict[str, Any]:
     """
@@ -62,10 +76,18 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
 
 
 def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
-    # In seconds: without it, an attempt to connect to an address that does not answer takes minutes.
-    options = database["OPTIONS"] = {"connect_timeout": 5, **database.get("OPTIONS", {})}
+    options = database["OPTIONS"] = {**NOTICE_LOST_SERVER, **database.get("OPTIONS", {})}
     if pool_size:
+        # Not without PostgreSQL, for SQLite needs no psycopg.
+        from tasks_api.backends.database.bounded_connection import (  # noqa: PLC0415
+            BoundedConnection,
+            refuse_closed,
+        )
+
         options["pool"] = {
+            "connection_class": BoundedConnection,
+            # A restart of the server closes the idle connections: no request gets one of those.
+            "check": refuse_closed,
             "min_size": 1,
             "max_size": pool_size,
             # How long a request waits for a connection before it is answered 503, in seconds.

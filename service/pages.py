@@ -11,6 +11,8 @@ from typing import ClassVar
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from tasks_api.backends.database.deadline import database_answers_within
+
 PREFIXES = ("/admin/",)
 """The prefixes of the paths of pages."""
 
@@ -28,8 +30,11 @@ class PagesMiddleware:
         self._get_other = PagesMiddleware.after_pages
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        is_page = request.path_info.startswith(PREFIXES)
-        return self._get_page(request) if is_page else self._get_other(request)
+        if not request.path_info.startswith(PREFIXES):
+            return self._get_other(request)
+        # As the API's own requests are: else pages could occupy all threads when it stands still.
+        with database_answers_within():
+            return self._get_page(request)
 
 
 def end_of_pages(get_response: GetResponse) -> GetResponse:

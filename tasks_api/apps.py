@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.core.signals import request_started
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -11,6 +13,10 @@ class TasksApiConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks_api import checks  # noqa: F401, PLC0415 -- registers them
+        from tasks_api.backends.database.connections import (  # noqa: PLC0415
+            close_useless_connections,
+            make_bounded,
+        )
         from tasks_api.backends.database.indexes import ensure_indexes  # noqa: PLC0415
         from tasks_api.calls.registry import registry  # noqa: PLC0415
         from tasks_api.conf import tasks_api_settings  # noqa: PLC0415
@@ -21,5 +27,7 @@ class TasksApiConfig(AppConfig):
         tasks_api_settings()
         registry.discover()
         register_chore(PRUNE)
+        connection_created.connect(make_bounded)
+        request_started.connect(close_useless_connections)
         # Sent for each app when the migrations of all apps are done.
         post_migrate.connect(ensure_indexes, sender=self)

@@ -202,10 +202,7 @@ class Adapter:
         )
 
     def probe(self) -> None:
-        """Raise the store's error if it cannot be reached; here there is nothing to check."""
-
-    def renew_connections(self, error: Exception) -> None:
-        """Close connections that may be dead, after one has failed; here there are none."""
+        """Raise the store's error if it takes no tasks; here there is nothing to check."""
 
     def check(self) -> list[CheckMessage]:
         """Return the system check messages on the configuration of this backend."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.models import ClientKey
 
 INTERVAL = timedelta(minutes=1)
@@ -45,7 +46,8 @@ class LastUses:
     def _write(self) -> None:
         try:
             while key_ids := self._take():
-                ClientKey.objects.used(key_ids, interval=INTERVAL)
+                with database_answers_within():
+                    ClientKey.objects.used(key_ids, interval=INTERVAL)
         except DatabaseError as error:
             logger.warning("The last use of keys could not be written: %s", error)
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.checks import CheckMessage, Error
-from django.db import connections, router
+from django.db import router
 from django.db.models import QuerySet
 from django.tasks import Task, TaskResultStatus
 from django.tasks.signals import task_enqueued, task_finished
@@ -26,6 +26,7 @@ from tasks_api.backends.base import (
 from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
 from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
+from tasks_api.backends.database.readiness import check_writable
 from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, stored_task
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
@@ -154,15 +155,7 @@ class DatabaseAdapter(Adapter):
 
     def probe(self) -> None:
         DBTaskResult.objects.exists()
-
-    def renew_connections(self, error: Exception) -> None:
-        """Drain the pool after an outage: each idle connection would fail another request."""
-        state = getattr(error.__cause__, "sqlstate", None) or ""
-        is_lost = not state or state.startswith(("08", "57P"))
-        pool = getattr(connections[DBTaskResult.objects.db], "pool", None)
-        # If the pool is only busy, its connections still work.
-        if pool is not None and is_lost and type(error.__cause__).__name__ != "PoolTimeout":
-            pool.drain()
+        check_writable(router.db_for_write(DBTaskResult))
 
     def check(self) -> list[CheckMessage]:
         messages: list[CheckMessage] = []

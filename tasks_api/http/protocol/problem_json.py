@@ -8,13 +8,13 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.core import exceptions as django
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from pydantic import Field
 from rest_framework import exceptions as drf
 
-from tasks_api.backends import adapters
+from tasks_api.backends.database.connections import renew_connections
+from tasks_api.backends.database.failures import DATABASE_ERRORS, is_unavailable
 from tasks_api.faults import Fault
 from tasks_api.http.protocol import request_id
 from tasks_api.problems import (
@@ -30,8 +30,6 @@ from tasks_api.problems import (
 logger = logging.getLogger("tasks_api.http")
 
 RETRY_AFTER_SECONDS = "5"
-UNDEFINED_TABLE = "42P01"
-"""PostgreSQL's state before the migrations have run; SQLite raises `OperationalError` then."""
 
 
 class FaultRepresentation(TypedDict):
@@ -95,11 +93,8 @@ def reported(exception: Exception, request: HttpRequest) -> Problem:
 
 
 def _problem_of(exception: Exception) -> Problem:
-    if isinstance(exception, OperationalError | InterfaceError):
-        for adapter in adapters():
-            adapter.renew_connections(exception)
-        exception = StoreUnavailable()
-    elif getattr(exception.__cause__, "sqlstate", None) == UNDEFINED_TABLE:
+    if isinstance(exception, DATABASE_ERRORS) and is_unavailable(exception):
+        renew_connections(exception)
         exception = StoreUnavailable()
     if isinstance(exception, StoreUnavailable):
         exception.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)

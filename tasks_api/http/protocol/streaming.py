@@ -6,6 +6,7 @@ from itertools import chain
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 
+from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.http.protocol.problem_json import reported
 
 
@@ -22,7 +23,7 @@ def streamed(
     An exception while the first result is read is raised here, and is answered with a problem. A later
     one cuts the body off, so that clients notice that it is incomplete.
     """
-    remaining = iter(results)
+    remaining = _bounded(results)
     first = next(remaining, None)
     every = [] if first is None else chain([first], remaining)
     pieces = _pieces(every, request)
@@ -42,3 +43,15 @@ def _pieces(results: Iterable[bytes], request: Request) -> Iterator[bytes]:
         reported(error, request._request)
         raise
     yield b"]}"
+
+
+def _bounded(results: Iterable[bytes]) -> Iterator[bytes]:
+    """Bound the wait for each result: the view has returned when the later ones are read."""
+    remaining = iter(results)
+    while True:
+        # Not across a `yield`: the next piece may be read in another context.
+        with database_answers_within():
+            result = next(remaining, None)
+        if result is None:
+            return
+        yield result

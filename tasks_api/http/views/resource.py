@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault
 from tasks_api.http.access.authentication import authentication_classes, require_caller
@@ -58,6 +59,10 @@ class Resource(APIView):
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with database_answers_within():
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request_id.identify(request._request)

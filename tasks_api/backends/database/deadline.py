@@ -1,0 +1,31 @@
+"""How long the database may take to answer, for those who cannot wait for it as long as it likes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+ANSWER_SECONDS = 10.0
+"""For a request: no statement of one takes as long while the database is well."""
+
+_seconds: ContextVar[float | None] = ContextVar("database_answers_within", default=None)
+
+
+@contextmanager
+def database_answers_within(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+    """
+    Bound each wait for the database in this block, on our side: a stopped server ends nothing.
+
+    A connection whose server does not answer in time is closed, and `OperationalError` is raised. What
+    runs outside of such a block, such as `migrate` or a task, waits for as long as its statements
+    take. Only PostgreSQL through psycopg is bounded; SQLite has its own `timeout`.
+    """
+    token = _seconds.set(seconds)
+    try:
+        yield
+    finally:
+        _seconds.reset(token)
+
+
+def allowed_seconds() -> float | None:
+    """Return how long the database may take for the next answer; None for as long as it likes."""
+    return _seconds.get()
