@@ -4,27 +4,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakSet
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
-
-_PASSING_SQLSTATES = ("08", "40", "53", "55", "57", "58")
-"""Connection lost, deadlock, out of resources, locked, shut down, I/O error (PostgreSQL)."""
+from tasks_api.backends.database.deadline import database_answers_within
+from tasks_api.backends.database.failures import DATABASE_ERRORS
+from tasks_api.conf import tasks_api_settings
 
 _PSYCOPG_IDLE = 0
+
+
+def answer_seconds() -> float:
+    """
+    Return how long the worker's own statements wait for the database's answer.
+
+    Shorter than the time after which others declare the worker lost; no less than a busy machine takes.
+    """
+    return min(max(tasks_api_settings().lost_after_seconds / 3, 2.0), 20.0)
 
 
 class OwnConnection:
     """
     The connection of a thread's own statements, which the code that it calls never gets.
 
-    Within `in_use()`, Django's `connections` give it for the alias; at any other time they open
-    another one. It belongs to the thread that uses it.
+    Within `in_use()`, Django's `connections` give it for the alias, and the database is waited for no
+    longer than `answer_seconds()`; at any other time they open another one, which is waited for as
+    long as it takes. It belongs to the thread that uses it.
     """
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
+        self._answer_seconds = answer_seconds()
         self._wrapper = connections.create_connection(alias)
 
     @property
@@ -36,7 +46,8 @@ class OwnConnection:
         found = [one for one in connections.all(initialized_only=True) if one.alias == self.alias]
         connections[self.alias] = self._wrapper
         try:
-            yield
+            with database_answers_within(self._answer_seconds):
+                yield
         finally:
             # With DEBUG, each statement and its parameters would be kept.
             self._wrapper.queries_log.clear()
@@ -103,16 +114,6 @@ def discard_open_transactions() -> None:
         if _is_in_transaction(connection) or not connection.autocommit:
             _close(connection)
             del connections[connection.alias]
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether a statement that failed so may succeed later, unchanged."""
-    if isinstance(error, InterfaceError):
-        return True
-    if type(error).__name__ not in {"OperationalError", "InternalError"}:
-        return False
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    return sqlstate is None or sqlstate.startswith(_PASSING_SQLSTATES)
 
 
 def _close(connection: BaseDatabaseWrapper) -> None:

@@ -14,9 +14,10 @@ from uuid import UUID
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResultQuerySet
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS, is_unavailable, sqlstate
 from tasks_api.models import Worker
 from tasks_api.worker.child.transitions import Commit, Transitions
-from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection, is_passing
+from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -132,9 +133,12 @@ class Claims:
             except DATABASE_ERRORS as error:
                 self._lose_connection(error)
                 # A refusal counts when a new connection repeats it.
-                refusals += not is_passing(error)
+                refusals += not is_unavailable(error)
                 if refusals > 1:
                     raise
+                if sqlstate(error):
+                    # It can be reached, and takes the result as soon as it takes any.
+                    deadline = time.monotonic() + self._abandon_after_seconds
                 if time.monotonic() > deadline:
                     raise ResultAbandoned(
                         f"The database was unreachable for {self._abandon_after_seconds:g} seconds; "

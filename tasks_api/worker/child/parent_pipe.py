@@ -10,8 +10,8 @@ import os
 import threading
 from typing import NoReturn
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.worker.announcing import send_task_finished_of
-from tasks_api.worker.connection import DATABASE_ERRORS
 from tasks_api.worker.exit_status import REPLACE
 from tasks_api.worker.lost import end_lost_worker
 

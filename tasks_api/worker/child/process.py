@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
 from tasks_api.worker import verdicts
 from tasks_api.worker.child.claims import (
@@ -21,7 +22,7 @@ from tasks_api.worker.child.claims import (
 from tasks_api.worker.child.pace import Pace
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
-from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection, discard_all
+from tasks_api.worker.connection import OwnConnection, discard_all
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 

@@ -13,6 +13,7 @@ from typing import Any
 from django.tasks import TaskContext, TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TransactionLeftOpen
 from tasks_api.worker import journal, verdicts
 from tasks_api.worker.announcing import send_task_finished
@@ -20,7 +21,7 @@ from tasks_api.worker.child.claims import Superseded, VerdictRefused
 from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.forked import end_copy_of
 from tasks_api.worker.child.surroundings import Surroundings
-from tasks_api.worker.connection import DATABASE_ERRORS, LentConnections
+from tasks_api.worker.connection import LentConnections
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 

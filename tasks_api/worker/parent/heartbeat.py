@@ -13,10 +13,11 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import Worker
 from tasks_api.worker import announcing
-from tasks_api.worker.connection import DATABASE_ERRORS, OwnConnection
+from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.lost import end_lost_worker
 
 logger = logging.getLogger("tasks_api.worker")
