@@ -4,10 +4,12 @@ import decimal
 import locale
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -217,3 +219,56 @@ def sleep_deaf(seconds: float) -> None:
     """Ignore every signal that can be ignored, and sleep."""
     leave_handlers.func("ignored")
     time.sleep(seconds)
+
+
+@task
+def start_program(path: str, seconds: float) -> None:
+    """Start a program that takes minutes, write its process id to a file, and sleep."""
+    program = subprocess.Popen(["sleep", "300"])
+    Path(path).write_text(str(program.pid))
+    time.sleep(seconds)
+
+
+@task
+def start_program_and_die(path: str, status: int) -> None:
+    start_program.func(path, 0)
+    os._exit(status)
+
+
+@task
+def fork(path: str, outcome: str) -> str:
+    """Fork; both processes go on, and the new one notes its id. The original waits for its end."""
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        return f"status {os.waitstatus_to_exitcode(status)}"
+    with Path(path).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if outcome == "raises":
+        raise RuntimeError("in the copy")
+    if outcome == "exits":
+        raise SystemExit(7)
+    return "from the copy"
+
+
+@task
+async def fork_later(path: str, outcome: str) -> str:
+    # The task's own thread is there, and its connection is open.
+    await sync_to_async(session)()
+    return fork.func(path, outcome)
+
+
+@task
+def leave_orphan() -> None:
+    """Leave a program whose parent is gone, and which ends at once."""
+    subprocess.run(["sh", "-c", "sleep 0 & sleep 0.1 &"], check=True)
+
+
+@task
+def tell_processes() -> list[str]:
+    """Tell the name and the state of each process that this one can see."""
+    seen = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        name, _, rest = file.read_text().partition("(")[2].rpartition(")")
+        seen.append(f"{name} {rest.split()[0]}")
+    return sorted(seen)

@@ -45,8 +45,7 @@ class Run:
         self.seen_by_receivers = self._enqueue("tell_seen_by_receivers")
 
     def _enqueue(self, name: str, *args: Any) -> str:
-        path = f"{leaving.__name__}.{name}"
-        return self._store.enqueue(name, *args, task_path=path)
+        return self._store.enqueue(f"{leaving.__name__}.{name}", *args)
 
     def get(self, task_id: str) -> Any:
         return self._store.get(task_id)

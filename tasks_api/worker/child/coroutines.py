@@ -14,8 +14,8 @@ from typing import Any
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from tasks_api.exceptions import TransactionLeftOpen
-from tasks_api.worker.child.forked import end_copy_of
 from tasks_api.worker.connection import LentConnections
+from tasks_api.worker.forked import end_copy_of
 
 
 def run_coroutine(start: Callable[[], Awaitable[Any]]) -> Any:

@@ -76,7 +76,7 @@ class WorkerProcess:
 
     def stop_to_reload(self) -> None:
         self.is_outdated = True
-        self._stop()
+        self.stop()
 
     def run(self) -> None:
         """
@@ -132,15 +132,16 @@ class WorkerProcess:
         return most is not None and self._run_tasks + running >= most
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        self._stop()
+        self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Finish the running task and claim no other; may be called from any thread."""
         self._is_stopping = True
         with suppress(BlockingIOError):
             os.write(self._wake, b"!")
 
     def _rest(self, seconds: float) -> None:
-        """Wait, but not beyond a call to `_stop()`."""
+        """Wait, but not beyond a call to `stop()`."""
         select.select([self._woken], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._woken, 64)

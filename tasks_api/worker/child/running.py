@@ -19,9 +19,9 @@ from tasks_api.worker import journal, verdicts
 from tasks_api.worker.announcing import send_task_finished
 from tasks_api.worker.child.claims import Superseded, VerdictRefused
 from tasks_api.worker.child.coroutines import run_coroutine
-from tasks_api.worker.child.forked import end_copy_of
 from tasks_api.worker.child.surroundings import Surroundings
 from tasks_api.worker.connection import LentConnections
+from tasks_api.worker.forked import end_copy_of
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -64,7 +64,7 @@ class TaskRunner:
         if left_open and verdict.status == TaskResultStatus.SUCCESSFUL:
             verdict = verdicts.failed(TransactionLeftOpen())
         if self.settle(task, verdict, since=started_at) and task_finished.receivers:
-            context.run(self._announce, task)
+            context.run(send_task_finished, task)
             self._clean_up()
 
     def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
@@ -96,10 +96,6 @@ class TaskRunner:
             return verdicts.successful(return_value, self._max_result_bytes)
         except BaseException as error:
             return verdicts.failed(error)
-
-    def _announce(self, task: TaskRow) -> None:
-        send_task_finished(task)
-        end_copy_of(self._pid)
 
     def _clean_up(self) -> bool:
         """Leave nothing to the next task; tell whether this one has left a transaction open."""

@@ -9,6 +9,7 @@ Each chore has a thread of its own: none delays another, nor a task.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +23,7 @@ from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.models import ChoreTurn, ChoreTurnQuerySet
 from tasks_api.worker.connection import answer_seconds, discard_all, discard_open_transactions
+from tasks_api.worker.forked import end_copy_of
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -112,9 +114,13 @@ class ChoreThread(threading.Thread):
         self._was_interrupted = False
 
     def run(self) -> None:
+        pid = os.getpid()
         while not self.stopping.is_set():
             try:
-                self._take_turn()
+                try:
+                    self._take_turn()
+                finally:
+                    end_copy_of(pid)
                 discard_open_transactions()
             except BaseException as error:
                 discard_all()

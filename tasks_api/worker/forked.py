@@ -1,4 +1,4 @@
-"""Ends the copy of a child that a task makes with `os.fork()` and does not end with `os._exit()`."""
+"""Ends copies of this process that a task makes with `os.fork()` and does not end with `os._exit()`."""
 
 import logging
 import os
@@ -13,14 +13,14 @@ def end_copy_of(pid: int) -> None:
 
     A copy would store the verdict and claim tasks a second time, over the same database connection.
     Nothing that belongs to the original is closed here: a connection would say goodbye for both.
-    Call it where what the task has raised is being handled, if it has raised.
+    Call it where the code returns to that may have forked, or where what it raised is being handled.
     """
     if os.getpid() == pid:
         return
     error = sys.exception()
     logger.warning(
-        "Process %d, which a task has forked from the worker's process %d, ends where the task does; "
-        "code that forks ends the new process with os._exit()",
+        "Process %d, forked from the worker's process %d, ends where the code ends that forked it, "
+        "which should have called os._exit()",
         os.getpid(),
         pid,
     )
