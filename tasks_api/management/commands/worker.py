@@ -16,7 +16,7 @@ from django_tasks_db.management.commands.db_worker import (
 )
 from django_tasks_db.models import DBTaskResult
 
-from tasks_api.worker import journal
+from tasks_api.worker import journal, messages
 from tasks_api.worker.child.claims import TRANSITIONS, WorkerCannotGoOn
 from tasks_api.worker.child.parent_pipe import obey_parent, wait_until_registered
 from tasks_api.worker.child.process import Options, WorkerProcess
@@ -153,7 +153,8 @@ class Command(BaseCommand):
         if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)
-        obey_parent(pipe, alias, worker_id, worker.stop)
+        receivers = {messages.STOP: worker.stop, messages.HEARTBEAT: worker.note_heartbeat}
+        obey_parent(pipe, alias, worker_id, receivers)
         if options["reload"] and not options["batch"]:
             call_when_code_changes(worker.stop_to_reload)
         try:

@@ -46,7 +46,7 @@ class DeclaredLost(WorkerCannotGoOn):
 
 
 class ResultAbandoned(WorkerCannotGoOn):
-    """The database was unreachable for longer than the result is kept."""
+    """The parent reaches the database, and this process does not."""
 
 
 class VerdictRefused(WorkerCannotGoOn):
@@ -80,6 +80,8 @@ class Claims:
         self._load_next: Callable[[], TaskRow] | None = None
         self._is_unsure = False
         self._is_away = False
+        self.heartbeat_at = time.monotonic()
+        """When the parent last reached the database."""
 
     @property
     def may_hold_one(self) -> bool:
@@ -114,16 +116,16 @@ class Claims:
 
     def finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         """
-        Store a verdict and claim the next task; wait for the database while it is unreachable.
+        Store a verdict and claim the next task; wait for the database, however long it is away.
 
         Raises:
             Superseded: the task is no longer this worker's.
             DeclaredLost: nor may this worker claim another one.
-            ResultAbandoned: the database was unreachable for too long.
+            ResultAbandoned: the parent reaches the database, and this process does not.
             DatabaseError: the database is there and refuses this verdict.
 
         """
-        deadline = time.monotonic() + self._abandon_after_seconds
+        last_answer_at = time.monotonic()
         retry_after = FIRST_RETRY_SECONDS
         refusals = 0
         while True:
@@ -137,12 +139,12 @@ class Claims:
                 if refusals > 1:
                     raise
                 if sqlstate(error):
-                    # It can be reached, and takes the result as soon as it takes any.
-                    deadline = time.monotonic() + self._abandon_after_seconds
-                if time.monotonic() > deadline:
+                    last_answer_at = time.monotonic()
+                if self.heartbeat_at - last_answer_at > self._abandon_after_seconds:
                     raise ResultAbandoned(
-                        f"The database was unreachable for {self._abandon_after_seconds:g} seconds; "
-                        f"the result of task {task.pk} is dropped."
+                        f"Its parent reaches the database, which this process has not for "
+                        f"{self._abandon_after_seconds:g} seconds; the result of task {task.pk} is "
+                        "dropped."
                     ) from error
             time.sleep(retry_after)
             retry_after = min(2 * retry_after, LONGEST_RETRY_SECONDS)

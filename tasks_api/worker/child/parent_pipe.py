@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from tasks_api.backends.database.failures import DATABASE_ERRORS
@@ -28,15 +28,18 @@ def wait_until_registered(pipe: int) -> bool:
     return os.read(pipe, 1) == messages.REGISTERED
 
 
-def obey_parent(pipe: int, alias: str, worker_id: str, stop: Callable[[], None]) -> None:
-    """Watch the pipe from a thread: call `stop` when told to, end the process when the pipe closes."""
-    threading.Thread(target=_watch, args=(pipe, alias, worker_id, stop), daemon=True).start()
+def obey_parent(
+    pipe: int, alias: str, worker_id: str, receivers: Mapping[bytes, Callable[[], None]]
+) -> None:
+    """Read the pipe from a thread: call the message's receiver, end the process when the pipe closes."""
+    threading.Thread(target=_read, args=(pipe, alias, worker_id, receivers), daemon=True).start()
 
 
-def _watch(pipe: int, alias: str, worker_id: str, stop: Callable[[], None]) -> NoReturn:
+def _read(
+    pipe: int, alias: str, worker_id: str, receivers: Mapping[bytes, Callable[[], None]]
+) -> NoReturn:
     while message := os.read(pipe, 1):
-        if message == messages.STOP:
-            stop()
+        receivers[message]()
     logger.error("Worker %s ends at once: its parent process is gone", worker_id)
     # The database may hang. Other workers then find the row in their own time.
     ending = threading.Thread(target=_end_own_task, args=(alias, worker_id), daemon=True)

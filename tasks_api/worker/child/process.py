@@ -74,6 +74,10 @@ class WorkerProcess:
         for signum in SIGNALS:
             signal.signal(signum, self._on_signal)
 
+    def note_heartbeat(self) -> None:
+        """Note that the parent has reached the database."""
+        self._claims.heartbeat_at = time.monotonic()
+
     def stop_to_reload(self) -> None:
         self.is_outdated = True
         self.stop()

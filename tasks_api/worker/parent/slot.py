@@ -49,6 +49,7 @@ class Slot:
         self.worker_id = get_random_string(32)
         self._is_told_to_stop = False
         read_end, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
         command = [*self._command, f"--worker-id={self.worker_id}", f"--parent-pipe={read_end}"]
         # A process group of its own: what a terminal sends to its group, the parent passes on, and what
         # tasks have started can be ended with it.
@@ -68,7 +69,7 @@ class Slot:
             return
         finally:
             os.close(read_end)
-        self._heartbeat.register(self.worker_id, self._process.pid, self._tell_registered)
+        self._heartbeat.register(self.worker_id, self._process.pid, self._tell)
 
     def tell_to_stop(self) -> None:
         """Let the running task finish and no other begin, also where the task ignores signals."""
@@ -117,10 +118,8 @@ class Slot:
             self.kill()
         return True
 
-    def _tell_registered(self) -> None:
-        self._tell(messages.REGISTERED)
-
     def _tell(self, message: bytes) -> None:
+        # A process that does not read misses messages, and is not waited for.
         with suppress(OSError):
             os.write(self._pipe, message)
 
