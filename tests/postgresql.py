@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -35,9 +38,9 @@ class PostgreSQLServer:
     """
 
     def __init__(self) -> None:
-        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+        self.user = UNPRIVILEGED if os.geteuid() == 0 else None
         # Not below TMPDIR, which may lie where only root can go.
-        where = "/tmp" if self._user else None  # noqa: S108
+        where = "/tmp" if self.user else None  # noqa: S108
         self._directory = Path(tempfile.mkdtemp(prefix="tasks-api-postgresql-", dir=where))
         self._data = self._directory / "data"
         self._password = secrets.token_urlsafe()
@@ -65,6 +68,21 @@ class PostgreSQLServer:
         """Stop the server and wait: `fast` closes connections, `immediate` is a crash."""
         self._control("stop", "--mode", mode)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop all of its processes in this block: the kernel acknowledges, and nobody answers."""
+        postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        # First the one that starts others.
+        postmaster.suspend()
+        processes = [postmaster, *postmaster.children()]
+        try:
+            for process in processes:
+                process.suspend()
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def close(self) -> None:
         """Stop the server, when it runs, and remove its data."""
         if (self._data / "postmaster.pid").exists():
@@ -74,8 +92,8 @@ class PostgreSQLServer:
     def _initialise(self) -> None:
         password_file = self._directory / "password"
         password_file.write_text(self._password)
-        if self._user:
-            account = pwd.getpwnam(self._user)
+        if self.user:
+            account = pwd.getpwnam(self.user)
             for path in (self._directory, password_file):
                 os.chown(path, account.pw_uid, account.pw_gid)
         self._run(
@@ -113,16 +131,16 @@ class PostgreSQLServer:
             raise RuntimeError(f"{program} {arguments[0]} failed: {output.read_text()}{tail}")
 
     def _privileges(self) -> dict[str, str | list[str]]:
-        if self._user is None:
+        if self.user is None:
             return {}
-        group = pwd.getpwnam(self._user).pw_gid
-        return {"user": self._user, "group": group, "extra_groups": []}
+        group = pwd.getpwnam(self.user).pw_gid
+        return {"user": self.user, "group": group, "extra_groups": []}
 
     def _reachable_binaries(self) -> Path:
         """Return where the binaries lie; a copy when the unprivileged user cannot get at them."""
         spec = find_spec(PACKAGE)
         package = Path(spec.origin).parent  # type: ignore[union-attr, arg-type]
-        if self._user is None or _everybody_may_enter(package):
+        if self.user is None or _everybody_may_enter(package):
             return package / "pginstall" / "bin"
         copy = self._directory / "site-packages"
         unused = shutil.ignore_patterns("include", "pginstall18", "__pycache__")

@@ -1,17 +1,15 @@
 """A store that is down is a 503, and the service recovers by itself when the store is back."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import StartService
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import LiveService, wait_until
-from tests.postgresql import PostgreSQLServer, create_database
+from tests.postgresql import PostgreSQLServer
 
 CALL = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
 
@@ -25,22 +23,6 @@ def assert_unavailable(service: LiveService, url: str) -> None:
     assert service.get("/livez").status_code == 200
     assert service.get("/task-types/").status_code == 200
     assert_problem(service.post("/tasks/", {"task": "nothing"}), 400, "unknown_task")
-
-
-@pytest.fixture
-def service(
-    start_service: StartService, postgresql_server: PostgreSQLServer, tmp_path: Path
-) -> LiveService:
-    """One web process, so that every connection to the server is one of its pool."""
-    database_url = create_database(postgresql_server.url)
-    with closing(LiveService(database_url, directory=tmp_path)) as unstarted:
-        unstarted.manage("migrate", "--verbosity=0")
-    return start_service(
-        # The key is believed while the store is away.
-        {"WEB_CONCURRENCY": "1", "REMEMBER_KEYS_SECONDS": "600"},
-        database_url=database_url,
-        worker=False,
-    )
 
 
 def post_at_once(service: LiveService, number: int) -> list[httpx.Response]:
@@ -57,16 +39,17 @@ def post_at_once(service: LiveService, number: int) -> list[httpx.Response]:
 
 @pytest.mark.postgres
 def test_a_stopped_postgresql_is_a_503_until_it_is_back(
-    service: LiveService, postgresql_server: PostgreSQLServer
+    server: PostgreSQLServer, copy: str, start: Callable[..., LiveService]
 ) -> None:
+    service = start(copy)
     answers = post_at_once(service, 8)
     assert {answer.status_code for answer in answers} == {202}
     url = answers[0].headers["Location"]
 
-    postgresql_server.stop()
+    server.stop()
     assert_unavailable(service, url)
     assert_unavailable(service, url)
-    postgresql_server.start()
+    server.start()
 
     wait_until(lambda: service.get("/readyz").status_code == 200, what="recovery")
     assert {answer.status_code for answer in post_at_once(service, 8)} == {202}
@@ -74,14 +57,15 @@ def test_a_stopped_postgresql_is_a_503_until_it_is_back(
 
 
 @pytest.mark.postgres
-def test_a_restart_between_two_requests_costs_at_most_one_of_them(
-    service: LiveService, postgresql_server: PostgreSQLServer
+def test_a_restart_between_two_requests_costs_none_of_them(
+    server: PostgreSQLServer, copy: str, start: Callable[..., LiveService]
 ) -> None:
-    post_at_once(service, 8)
-    postgresql_server.stop()
-    postgresql_server.start()
-
-    statuses = [service.post("/tasks/", CALL).status_code for _ in range(12)]
-
-    assert statuses.count(503) <= 1
-    assert set(statuses) <= {202, 503}
+    services = [start(copy), start(copy, DATABASE_POOL_SIZE="0")]
+    for service in services:
+        post_at_once(service, 8)
+    for mode in ("fast", "immediate"):
+        server.stop(mode)
+        server.start()
+        for service in services:
+            answers = post_at_once(service, 8) + post_at_once(service, 8)
+            assert {answer.status_code for answer in answers} == {202}

@@ -45,10 +45,13 @@ def check_writable(alias: str | None) -> None:
 
 
 def _check_not_read_only(alias: str) -> None:
-    with connections[alias].cursor() as cursor:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
         # It is on in a standby as well.
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone() == ("on",):
+            # As Django notes what a database raises: the connection is renewed.
+            connection.errors_occurred = True
             raise OperationalError("The database is read-only.")
 
 

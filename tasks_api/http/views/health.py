@@ -56,7 +56,7 @@ class Readyz(Resource):
         """
         Check whether the service is ready.
 
-        Checks the connection to the store of tasks.
+        Checks that the store of tasks can be read and written to.
         """
         for adapter in adapters():
             adapter.probe()
