@@ -3,6 +3,7 @@
 import decimal
 import locale
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -256,6 +257,13 @@ async def fork_later(path: str, outcome: str) -> str:
     # The task's own thread is there, and its connection is open.
     await sync_to_async(session)()
     return fork.func(path, outcome)
+
+
+@task
+def use_up_files(seconds: float) -> None:
+    """Let the process open no other file or connection, and sleep."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    time.sleep(seconds)
 
 
 @task
