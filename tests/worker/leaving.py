@@ -75,8 +75,8 @@ def tell_context_variables() -> dict[str, Any]:
 
 
 @task
-def leave_session() -> int:
-    """Change what both kinds of databases keep for a session; tell which session it is."""
+def leave_session() -> None:
+    """Change what both kinds of databases keep for a session."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE left_behind (number integer)")
         for statement in {
@@ -88,7 +88,6 @@ def leave_session() -> int:
             "sqlite": ["PRAGMA query_only = on", "PRAGMA busy_timeout = 1"],
         }[connection.vendor]:
             cursor.execute(statement)
-    return session()
 
 
 @task
@@ -108,13 +107,13 @@ def tell_session_of_kept_connection() -> list[str]:
 
 
 @task
-async def leave_session_later() -> int:
-    return await sync_to_async(leave_session.func)()
+async def leave_session_later() -> None:
+    await sync_to_async(leave_session.func)()
 
 
 @task
 def tell_session() -> dict[str, Any]:
-    """Tell what is left of what other tasks have set, and which session this is."""
+    """Tell what is left of what other tasks have set."""
     left: dict[str, Any] = {"tables": temporary_tables(connection)}
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -139,25 +138,6 @@ def temporary_tables(connection: Any) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return [name for (name,) in cursor.fetchall()]
-
-
-def session() -> int:
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
-
-
-@task
-def tell_other_sessions() -> list[int]:
-    """Tell the sessions on the database, but for this one."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        return [pid for (pid,) in cursor.fetchall()]
 
 
 @task
@@ -255,7 +235,7 @@ def fork(path: str, outcome: str) -> str:
 @task
 async def fork_later(path: str, outcome: str) -> str:
     # The task's own thread is there, and its connection is open.
-    await sync_to_async(session)()
+    await sync_to_async(temporary_tables)(connection)
     return fork.func(path, outcome)
 
 

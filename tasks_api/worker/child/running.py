@@ -60,12 +60,13 @@ class TaskRunner:
         started_at = time.monotonic()
         verdict = context.run(self._verdict_on, task)
         # First: what a task has left locked or open must not keep its own verdict waiting.
-        left_open = self._clean_up()
+        left_open = self._connections.close()
         if left_open and verdict.status == TaskResultStatus.SUCCESSFUL:
             verdict = verdicts.failed(TransactionLeftOpen())
         if self.settle(task, verdict, since=started_at) and task_finished.receivers:
             context.run(send_task_finished, task)
-            self._clean_up()
+            self._surroundings.restore()
+            self._connections.close()
 
     def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
         """Store the verdict on a task; tell whether the task was still this worker's."""
@@ -93,14 +94,12 @@ class TaskRunner:
                 return_value = _call(task.task_result)
             finally:
                 end_copy_of(self._pid)
+                self._surroundings.restore()
             return verdicts.successful(return_value, self._max_result_bytes)
         except BaseException as error:
+            # Once more: a timer of the task's may have gone off before, and would again.
+            self._surroundings.restore()
             return verdicts.failed(error)
-
-    def _clean_up(self) -> bool:
-        """Leave nothing to the next task; tell whether this one has left a transaction open."""
-        self._surroundings.restore()
-        return self._connections.close()
 
     def _store_some(self, task: TaskRow, verdict: Verdict) -> tuple[Verdict, datetime]:
         """Store this verdict or, where the database refuses it, a plainer one."""
