@@ -2,6 +2,7 @@
 
 import decimal
 import locale
+import logging
 import os
 import resource
 import signal
@@ -21,6 +22,7 @@ from django.tasks import task
 from django.tasks.signals import task_finished, task_started
 from django.utils import timezone, translation
 
+logger = logging.getLogger("tests.worker")
 tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
 kept_connection = connections["default"]
 seen_by_receivers: dict[str, str] = {}
@@ -199,6 +201,7 @@ def _name(handler: Callable[..., Any] | int | None) -> str:
 def sleep_deaf(seconds: float) -> None:
     """Ignore every signal that can be ignored, and sleep."""
     leave_handlers.func("ignored")
+    logger.info("DEAF")
     time.sleep(seconds)
 
 

@@ -18,6 +18,7 @@ def test_running_tasks_finish_and_no_other_is_claimed(store: Store, workers: Wor
     waiting = store.enqueue("sleep", 120)
     for task_id in (running, deaf):
         store.wait_for(task_id, "RUNNING")
+    wait_until(lambda: "DEAF" in workers.log(), what="ignored signals")
 
     # As systemd does it: to the parent and to each child.
     for pid in store.workers.values_list("pid", flat=True):
