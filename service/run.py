@@ -24,7 +24,6 @@ from service.database import database_settings, make_secret_key_file
 from service.environment import DEFAULT_HOST, read_environment
 from service.listening import Listening
 from service.processes import GRACE_SECONDS, run_together
-from tasks_api.worker.parent.init import leave_init_behind
 
 SAMPLE_TASK = "service.tasks.say_hello"
 DEMO_CLIENT = "demo"
@@ -45,7 +44,6 @@ def run(arguments: list[str]) -> int:
 
     """
     _take_options(arguments)
-    leave_init_behind()
     listening = Listening.from_environment()
     listening.check_port_is_free()
     variables = read_environment()

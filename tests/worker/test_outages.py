@@ -12,6 +12,7 @@ import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from tests.http.test_half_dead_database import Proxy
 from tests.live_service import LiveService
 from tests.postgresql import PostgreSQLServer, create_database
 from tests.worker.conftest import ALIAS, Store, Workers, wait_until
@@ -181,6 +182,25 @@ def test_a_worker_notices_a_server_that_stands_still_and_says_so(
     assert store.wait_for(store.enqueue("add", 1, 2)).worker_ids == task.worker_ids
     wait_until(lambda: "Heartbeats are written again" in workers.log(), what="heartbeats")
     assert "The database works again" in workers.log()
+
+
+def test_connections_that_died_silently_are_renewed(
+    server: DoomedServer, store: Store, workers: Workers
+) -> None:
+    with closing(Proxy(server.port)) as proxy:
+        # The test itself goes on asking the server.
+        store.url = store.url.replace(f":{server.port}/", f":{proxy.port}/")
+        workers.start_and_wait(lost_after=9)
+        task_id = store.enqueue("sleep", 1)
+        store.wait_for(task_id, "RUNNING")
+
+        assert proxy.cut() >= 2
+
+        task = store.wait_for(task_id)
+        assert (task.status, len(task.worker_ids)) == ("SUCCESSFUL", 1)
+        line = "is retried: the database has not answered for 3 seconds"
+        assert line in workers.log()
+        wait_until(lambda: "Heartbeats are written again" in workers.log(), what="heartbeats")
 
 
 def test_a_result_waits_for_a_server_that_is_read_only(
