@@ -1,6 +1,7 @@
 """Sends `task_finished` once the end of a task is stored: no receiver can change it any more."""
 
 import logging
+import os
 import threading
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.tasks.signals import task_finished
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api.worker import verdicts
+from tasks_api.worker.forked import end_copy_of
 from tasks_api.worker.task_row import TaskRow
 
 logger = logging.getLogger("tasks_api.worker")
@@ -16,9 +18,13 @@ logger = logging.getLogger("tasks_api.worker")
 
 def send_task_finished(task: TaskRow) -> None:
     """Send the signal, and log what a receiver raises, or the import of the task's code."""
+    pid = os.getpid()
     try:
-        result = task.task_result
-        task_finished.send(sender=type(result.task.get_backend()), task_result=result)
+        try:
+            result = task.task_result
+            task_finished.send(sender=type(result.task.get_backend()), task_result=result)
+        finally:
+            end_copy_of(pid)
     except BaseException as error:
         _log_failure(task.pk, error)
 

@@ -1,79 +1,126 @@
-"""The one database connection of a worker's thread, whatever a task has done to it."""
+"""The database connections of a worker's thread: its own, and those of the code that it calls."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
-from django.db import DatabaseError, InterfaceError, connections, reset_queries
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
-
-_PASSING_SQLSTATES = ("08", "40", "53", "55", "57", "58")
-"""Connection lost, deadlock, out of resources, locked, shut down, I/O error (PostgreSQL)."""
+from tasks_api.backends.database.deadline import database_answers_within
+from tasks_api.backends.database.failures import DATABASE_ERRORS
+from tasks_api.conf import tasks_api_settings
 
 _PSYCOPG_IDLE = 0
 
 
-def keep_connection(alias: str) -> None:
+def answer_seconds() -> float:
     """
-    Hold this process's connections open instead of borrowing them from a pool.
+    Return how long the worker's own statements wait for the database's answer.
 
-    A thread of a worker runs one statement after the other; borrowing and returning a connection
-    each time would only cost. Call it before the first query.
+    Shorter than the time after which others declare the worker lost; no less than a busy machine takes.
     """
-    configured = connections.settings[alias]
-    options = {key: value for key, value in configured["OPTIONS"].items() if key != "pool"}
-    connections.settings[alias] = {**configured, "OPTIONS": options, "CONN_MAX_AGE": None}
-    discard(alias)
+    return min(max(tasks_api_settings().lost_after_seconds / 3, 2.0), 20.0)
 
 
-def discard(alias: str) -> None:
-    """Close the thread's connection in whatever state it is; the next query opens a new one."""
-    connection = connections[alias]
+class OwnConnection:
+    """
+    The connection of a thread's own statements, which the code that it calls never gets.
+
+    Within `in_use()`, Django's `connections` give it for the alias, and the database is waited for no
+    longer than `answer_seconds()`; at any other time they open another one, which is waited for as
+    long as it takes. It belongs to the thread that uses it.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self._answer_seconds = answer_seconds()
+        self._wrapper = connections.create_connection(alias)
+
+    @property
+    def vendor(self) -> str:
+        return str(self._wrapper.vendor)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        found = [one for one in connections.all(initialized_only=True) if one.alias == self.alias]
+        connections[self.alias] = self._wrapper
+        try:
+            with database_answers_within(self._answer_seconds):
+                yield
+        finally:
+            # With DEBUG, each statement and its parameters would be kept.
+            self._wrapper.queries_log.clear()
+            del connections[self.alias]
+            for other in found:
+                connections[self.alias] = other
+
+    def renew(self) -> None:
+        """Close the connection in whatever state it is; the next use opens a new one."""
+        _close(self._wrapper)
+        self._wrapper = connections.create_connection(self.alias)
+
+    def close(self) -> None:
+        _close(self._wrapper)
+
+
+class LentConnections:
+    """
+    The connections that the code gets which a thread calls, those that it keeps in variables included.
+
+    It belongs to the thread that uses it.
+    """
+
+    def __init__(self) -> None:
+        self._seen: WeakSet[BaseDatabaseWrapper] = WeakSet()
+
+    def close(self) -> bool:
+        """
+        Close them in whatever state they are; tell whether one of them was in a transaction.
+
+        The next code gets new ones.
+        """
+        for connection in connections.all(initialized_only=True):
+            self._seen.add(connection)
+            del connections[connection.alias]
+        was_in_transaction = False
+        for connection in self._seen:
+            was_in_transaction = was_in_transaction or _is_in_transaction(connection)
+            _close(connection)
+        return was_in_transaction
+
+
+def bypass_pools() -> None:
+    """
+    Have connections really closed instead of given back to a pool, in all of this process.
+
+    What a task has done to its session would otherwise reach the next one, and a thread of a worker
+    runs one statement after the other. Call it before the first query.
+    """
+    discard_all()
+    for alias, configured in connections.settings.items():
+        options = {key: value for key, value in configured["OPTIONS"].items() if key != "pool"}
+        connections.settings[alias] = {**configured, "OPTIONS": options, "CONN_MAX_AGE": None}
+
+
+def discard_all() -> None:
+    """Close all connections that the thread's code can get, in whatever state they are."""
+    LentConnections().close()
+
+
+def discard_open_transactions() -> None:
+    """Close the connections that are left in a transaction or with autocommit off."""
+    for connection in connections.all(initialized_only=True):
+        if _is_in_transaction(connection) or not connection.autocommit:
+            _close(connection)
+            del connections[connection.alias]
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
     # Inside an atomic block, Django would keep the connection until the block is left.
     connection.in_atomic_block = False
     with suppress(*DATABASE_ERRORS):
         connection.close()
-    del connections[alias]
-
-
-def discard_all() -> None:
-    """Close all of the thread's connections in whatever state they are."""
-    for connection in connections.all(initialized_only=True):
-        discard(connection.alias)
-
-
-def discard_open_transactions() -> bool:
-    """
-    Close the connections that a task left in a transaction; tell whether there were any.
-
-    A connection whose autocommit is off goes as well, though it alone is no open transaction.
-    """
-    found = False
-    for connection in connections.all(initialized_only=True):
-        in_transaction = _is_in_transaction(connection)
-        if in_transaction or not connection.autocommit:
-            found = found or in_transaction
-            if connection.connection is not None or connection.in_atomic_block:
-                discard(connection.alias)
-    return found
-
-
-def close_old_connections(kept: str) -> None:
-    """Treat the other databases' connections as Django does after a request."""
-    reset_queries()
-    for connection in connections.all(initialized_only=True):
-        if connection.alias != kept:
-            connection.close_if_unusable_or_obsolete()
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether a statement that failed so may succeed later, unchanged."""
-    if isinstance(error, InterfaceError):
-        return True
-    if type(error).__name__ not in {"OperationalError", "InternalError"}:
-        return False
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    return sqlstate is None or sqlstate.startswith(_PASSING_SQLSTATES)
 
 
 def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:

@@ -8,6 +8,7 @@ text, a size or a depth stop the worker.
 import json
 import re
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ MAX_CLASS_PATH_CHARACTERS = 255
 
 # An escaped NUL: an even number of backslashes before it would be escaped backslashes.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+_SCALARS = {str, int, float, bool, type(None)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ def successful(return_value: Any, max_bytes: int) -> Verdict:
 
     Raises:
         ResultTooLarge: the value takes more than `max_bytes` as JSON.
-        ResultNotStorable: the value is no JSON that PostgreSQL and SQLite both store.
+        ResultNotStorable: the value is no JSON that PostgreSQL and SQLite both store, or JSON would lose
+            a part of it.
 
     """
     if return_value is None:
@@ -54,6 +58,11 @@ def successful(return_value: Any, max_bytes: int) -> Verdict:
         raise ResultNotStorable("The task returned a text with a lone surrogate.") from None
     except Exception as error:
         raise ResultNotStorable(f"The task returned what is no JSON: {_shorten(error)}") from error
+    if lost := _keys_of_one_name(return_value):
+        raise ResultNotStorable(
+            f"The task returned a dictionary with the keys {_shorten_key(lost[0])} and "
+            f"{_shorten_key(lost[1])}, which are one in JSON: a value would be lost."
+        )
     if size > max_bytes:
         raise ResultTooLarge(
             f"The task returned a value of {size:,} bytes; MAX_RESULT_BYTES is {max_bytes:,}."
@@ -63,6 +72,34 @@ def successful(return_value: Any, max_bytes: int) -> Verdict:
     return Verdict(
         status=TaskResultStatus.SUCCESSFUL, return_value=normalized, return_value_json=text
     )
+
+
+def _keys_of_one_name(value: Any) -> tuple[Any, Any] | None:
+    """Return two keys of a dictionary somewhere in the value that JSON spells alike, if there are any."""
+    values = [value]
+    while values:
+        one = values.pop()
+        if isinstance(one, Mapping):
+            if not all(type(key) is str for key in one):
+                named: dict[str, Any] = {}
+                for key in one:
+                    if (other := named.setdefault(_name_in_json(key), key)) is not key:
+                        return other, key
+            values += [each for each in one.values() if type(each) not in _SCALARS]
+        elif isinstance(one, Sequence) and not isinstance(one, str | bytes):
+            values += [each for each in one if type(each) not in _SCALARS]
+    return None
+
+
+def _name_in_json(key: Any) -> str:
+    if isinstance(key, bytes):
+        return key.decode()
+    return str(key) if isinstance(key, str) else json.dumps(key)
+
+
+def _shorten_key(key: Any) -> str:
+    text = repr(key)
+    return storable(text if len(text) <= 100 else f"{text[:100]}…")
 
 
 def failed(error: BaseException) -> Verdict:

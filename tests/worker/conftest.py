@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,15 @@ class Store:
         return Worker.objects.using(ALIAS)
 
     def enqueue(self, name: str, *args: Any, **columns: Any) -> str:
-        """Store a task of `tests.worker.tasks` as `enqueue()` would; columns override its row."""
+        """
+        Store a task as `enqueue()` would; columns override its row.
+
+        A name without a dot is one of `tests.worker.tasks`.
+        """
         row = {
             "id": new_task_id(),
             "args_kwargs": {"args": list(args), "kwargs": {}},
-            "task_path": f"tests.worker.tasks.{name}",
+            "task_path": name if "." in name else f"tests.worker.tasks.{name}",
             "queue_name": "default",
             "backend_name": "default",
             "run_after": get_date_max(),
@@ -99,8 +103,13 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, *arguments: str, lost_after: int = 30, command: str = "worker"
+        self,
+        *arguments: str,
+        lost_after: int = 30,
+        command: str = "worker",
+        under: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
+        """Start a management command, if wanted by another program that is given its command line."""
         environment = {
             **os.environ,
             "SECRET_KEY": "only-for-tests-which-everybody-may-read",
@@ -110,7 +119,7 @@ class Workers:
         line = [sys.executable, "-m", "django", command, "--settings=tests.worker.settings"]
         with self._log_file.open("ab") as log:
             process = subprocess.Popen(
-                [*line, *arguments],
+                [*under, *line, *arguments],
                 cwd=PROJECT,
                 env=environment,
                 stdout=log,

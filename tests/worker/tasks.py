@@ -138,6 +138,11 @@ def return_set() -> Any:
 
 
 @task
+def return_keys_of_one_name() -> Any:
+    return {1: "one", "1": "another"}
+
+
+@task
 def return_text(text: str) -> str:
     return text.encode().decode("unicode_escape")
 

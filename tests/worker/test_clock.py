@@ -1,6 +1,7 @@
 """Whoever starts or ends a task writes the time by one clock: the database's, where it has one."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from unittest.mock import patch
 from uuid import UUID
@@ -15,6 +16,7 @@ from tasks_api.models import Worker
 from tasks_api.worker import verdicts
 from tasks_api.worker.child.claims import Claims
 from tasks_api.worker.child.transitions import ready_tasks
+from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.lost import end_lost_worker
 from tests.rows import task_row
 
@@ -36,9 +38,12 @@ def store() -> UUID:
     return row.pk
 
 
-def claims_of(worker_id: str) -> Claims:
-    Worker.objects.create(worker_id=worker_id, hostname="here", pid=1)
-    return Claims("default", worker_id, ready_tasks("default", ["*"], []), 30)
+@pytest.fixture
+def claims() -> Iterator[Claims]:
+    """The claims of the worker "a"."""
+    Worker.objects.create(worker_id="a", hostname="here", pid=1)
+    with closing(OwnConnection("default")) as connection:
+        yield Claims(connection, "a", ready_tasks("default", ["*"], []), 30)
 
 
 def claim(claims: Claims) -> DBTaskResult:
@@ -56,19 +61,18 @@ def assert_in_order(*moments: datetime | None) -> None:
     assert [*known, now] == sorted([*known, now])
 
 
-def test_a_finished_task() -> None:
+def test_a_finished_task(claims: Claims) -> None:
     begun_at = datetime.now(timezone.get_default_timezone())
     key = store()
-    claims = claims_of("a")
     claims.finish(claim(claims), verdicts.successful(None, 100), claim_next=False)
 
     row = DBTaskResult.objects.get(pk=key)
     assert_in_order(begun_at, row.started_at, row.finished_at)
 
 
-def test_a_task_of_a_lost_worker() -> None:
+def test_a_task_of_a_lost_worker(claims: Claims) -> None:
     key = store()
-    claim(claims_of("a"))
+    claim(claims)
     announced: list[UUID] = []
     assert end_lost_worker("default", "a", "gone", announce=lambda _, task: announced.append(task))
 

@@ -2,17 +2,20 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from tests.http.test_half_dead_database import Proxy
 from tests.live_service import LiveService
 from tests.postgresql import PostgreSQLServer, create_database
-from tests.worker.conftest import Store, Workers, wait_until
+from tests.worker.conftest import ALIAS, Store, Workers, wait_until
 
 pytestmark = pytest.mark.postgres
 LOST = "tasks_api.exceptions.WorkerLost"
@@ -125,7 +128,7 @@ def test_every_task_ends_when_postgresql_and_the_workers_are_killed(
     assert store.tasks.failed().count() <= 2
 
 
-def test_a_result_that_waits_for_too_long_is_given_up_and_its_task_ends(
+def test_a_result_outlasts_an_outage_after_which_others_would_count_the_worker_as_lost(
     server: DoomedServer, store: Store, workers: Workers
 ) -> None:
     workers.start_and_wait(lost_after=1)
@@ -133,9 +136,100 @@ def test_a_result_that_waits_for_too_long_is_given_up_and_its_task_ends(
     store.wait_for(task_id, "RUNNING")
 
     server.kill()
-    wait_until(lambda: "is dropped" in workers.log(), what="line")
+    wait_until(lambda: "statement failed and is retried" in workers.log(), what="line")
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() > since + 3, what="three seconds")
     server.start()
 
     task = store.wait_for(task_id)
+    assert (task.status, len(task.worker_ids)) == ("SUCCESSFUL", 1)
+
+
+def test_a_process_that_alone_is_cut_off_from_the_database_is_replaced(
+    store: Store, workers: Workers
+) -> None:
+    workers.start_and_wait(lost_after=2)
+    # It leaves no room for a new connection, and the one that there is will be gone.
+    task_id = store.enqueue("tests.worker.leaving.use_up_files", 3)
+    store.wait_for(task_id, "RUNNING")
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    task = store.wait_for(task_id)
     assert (task.status, task.exception_class_path) == ("FAILED", LOST)
+    assert f"the result of task {task_id} is dropped" in workers.log()
     assert store.wait_for(store.enqueue("add", 1, 2)).status == "SUCCESSFUL"
+
+
+def test_a_worker_notices_a_server_that_stands_still_and_says_so(
+    server: DoomedServer, store: Store, workers: Workers
+) -> None:
+    # Its statements then wait for three seconds.
+    workers.start_and_wait(lost_after=9)
+    task_id = store.enqueue("sleep", 1)
+    store.wait_for(task_id, "RUNNING")
+
+    with server.paused():
+        for what in ("A database statement failed and is retried", "Heartbeats cannot be written"):
+            line = f"{what}: the database has not answered for 3 seconds"
+            wait_until(lambda line=line: line in workers.log(), what=line)
+
+    task = store.wait_for(task_id)
+    assert (task.status, len(task.worker_ids)) == ("SUCCESSFUL", 1)
+    assert store.wait_for(store.enqueue("add", 1, 2)).worker_ids == task.worker_ids
+    wait_until(lambda: "Heartbeats are written again" in workers.log(), what="heartbeats")
+    assert "The database works again" in workers.log()
+
+
+def test_connections_that_died_silently_are_renewed(
+    server: DoomedServer, store: Store, workers: Workers
+) -> None:
+    with closing(Proxy(server.port)) as proxy:
+        # The test itself goes on asking the server.
+        store.url = store.url.replace(f":{server.port}/", f":{proxy.port}/")
+        workers.start_and_wait(lost_after=9)
+        task_id = store.enqueue("sleep", 1)
+        store.wait_for(task_id, "RUNNING")
+
+        assert proxy.cut() >= 2
+
+        task = store.wait_for(task_id)
+        assert (task.status, len(task.worker_ids)) == ("SUCCESSFUL", 1)
+        line = "is retried: the database has not answered for 3 seconds"
+        assert line in workers.log()
+        wait_until(lambda: "Heartbeats are written again" in workers.log(), what="heartbeats")
+
+
+def test_a_result_waits_for_a_server_that_is_read_only(
+    server: DoomedServer, store: Store, workers: Workers
+) -> None:
+    workers.start_and_wait(lost_after=2)
+    task_id, waiting = store.enqueue("sleep", 1), store.enqueue("add", 1, 2)
+    store.wait_for(task_id, "RUNNING")
+
+    with read_only(server):
+        wait_until(lambda: "failed and is retried: cannot execute" in workers.log(), what="line")
+        since = time.monotonic()
+        wait_until(lambda: time.monotonic() > since + 3, what="longer than until workers are lost")
+        assert store.get(task_id).status == "RUNNING"
+
+    task = store.wait_for(task_id)
+    assert (task.status, len(task.worker_ids)) == ("SUCCESSFUL", 1)
+    assert store.wait_for(waiting).worker_ids == task.worker_ids
+    assert "is replaced" not in workers.log()
+
+
+@contextmanager
+def read_only(server: DoomedServer) -> Iterator[None]:
+    """Let the server refuse whatever writes, as after a failover to a standby."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            connection.execute("SELECT pg_reload_conf()")

@@ -45,6 +45,12 @@ POISON = {
         "tasks_api.exceptions.ResultNotStorable",
         "Unsupported type",
     ),
+    "two keys of one name": (
+        "return_keys_of_one_name",
+        [],
+        "tasks_api.exceptions.ResultNotStorable",
+        "the keys 1 and '1', which are one in JSON: a value would be lost",
+    ),
     "a returned NUL": (
         "return_text",
         [r"\x00"],

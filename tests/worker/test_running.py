@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from tasks_api.worker.child.claims import Claims
 from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
+from tasks_api.worker.connection import OwnConnection
 from tests.rows import task_row
 from tests.worker import tasks
 from tests.worker.conftest import Store, Workers
@@ -48,16 +50,17 @@ def run_by_stock_worker(row: DBTaskResult[Any, Any]) -> None:
 
 def run_by_ours(row: DBTaskResult[Any, Any]) -> None:
     Worker.objects.update_or_create(worker_id=WORKER_ID, defaults={"hostname": "here", "pid": 1})
-    claims = Claims(row._state.db, WORKER_ID, ready_tasks("default", ["*"], []), 30)
-    runner = TaskRunner(
-        WORKER_ID,
-        lambda task, verdict: claims.finish(task, verdict, claim_next=False),
-        max_result_bytes=10_000,
-    )
-    claimed = claims.next(may_claim=True)
-    assert claimed is not None
-    assert claimed.pk == row.pk
-    runner.run(claimed)
+    with closing(OwnConnection(row._state.db)) as connection:
+        claims = Claims(connection, WORKER_ID, ready_tasks("default", ["*"], []), 30)
+        runner = TaskRunner(
+            WORKER_ID,
+            lambda task, verdict: claims.finish(task, verdict, claim_next=False),
+            max_result_bytes=10_000,
+        )
+        claimed = claims.next(may_claim=True)
+        assert claimed is not None
+        assert claimed.pk == row.pk
+        runner.run(claimed)
 
 
 def seen_while(run: Callable[[Any], None], path: str, *args: Any, **kwargs: Any) -> Seen:

@@ -10,17 +10,24 @@ from tests.worker.conftest import DEADLINE, Store, Workers, wait_until
 LOST = "tasks_api.exceptions.WorkerLost"
 
 
-def test_the_running_task_finishes_and_no_other_is_claimed(store: Store, workers: Workers) -> None:
-    worker = workers.start_and_wait()
-    running, waiting = store.enqueue("sleep", 3), store.enqueue("add", 1, 2)
-    store.wait_for(running, "RUNNING")
+def test_running_tasks_finish_and_no_other_is_claimed(store: Store, workers: Workers) -> None:
+    worker = workers.start_and_wait("--processes=2", "--grace-seconds=60")
+    running = store.enqueue("sleep", 3)
+    # Its process is not told by a signal.
+    deaf = store.enqueue("tests.worker.leaving.sleep_deaf", 3)
+    waiting = store.enqueue("sleep", 120)
+    for task_id in (running, deaf):
+        store.wait_for(task_id, "RUNNING")
+    wait_until(lambda: "DEAF" in workers.log(), what="ignored signals")
 
     # As systemd does it: to the parent and to each child.
-    os.kill(store.workers.get().pid, signal.SIGTERM)
+    for pid in store.workers.values_list("pid", flat=True):
+        os.kill(pid, signal.SIGTERM)
     worker.terminate()
 
     assert worker.wait(DEADLINE) == 0
     assert store.get(running).status == "SUCCESSFUL"
+    assert store.get(deaf).status == "SUCCESSFUL"
     assert store.get(waiting).status == "READY"
     assert not store.workers.exists()
 

@@ -1,6 +1,7 @@
 """What a task returns or raises becomes something that every database stores."""
 
 import json
+from enum import IntEnum
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,35 @@ def test_what_only_looks_like_nul_is_stored(text: str) -> None:
 def test_what_is_no_json_is_refused(value: object) -> None:
     with pytest.raises(ResultNotStorable):
         verdicts.successful(value, max_bytes=1_000_000)
+
+
+class Choice(IntEnum):
+    FIRST = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [
+        ({1: "a", "1": "b"}, "1 and '1'"),
+        ({"1": "a", Choice.FIRST: "b"}, r"'1' and <Choice\.FIRST: 1>"),
+        ({True: "a", "true": "b"}, "True and 'true'"),
+        ({"null": "a", None: "b"}, "'null' and None"),
+        ({1.0: "a", "1.0": "b"}, r"1\.0 and '1\.0'"),
+        ({b"a": 1, "a": 2}, "b'a' and 'a'"),
+        ([{"a": ({"b": {2: 1, "2": 1}},)}], "2 and '2'"),
+    ],
+)
+def test_keys_that_are_one_in_json_are_refused(value: object, keys: str) -> None:
+    with pytest.raises(ResultNotStorable, match=f"the keys {keys}, which are one in JSON"):
+        verdicts.successful(value, max_bytes=1_000_000)
+
+
+def test_keys_that_only_look_alike_are_stored() -> None:
+    value = {1: "a", "01": "b", 1.5: "c", "1.50": "d", None: "e", "None": "f", True + 1: "g"}
+
+    stored = json.loads(verdicts.successful([value], max_bytes=1_000).return_value_json or "")
+
+    assert list(stored[0]) == ["1", "01", "1.5", "1.50", "null", "None", "2"]
 
 
 @pytest.mark.parametrize(("text", "is_too_large"), [("é" * 4, False), ("é" * 5, True)])

@@ -16,15 +16,16 @@ from django_tasks_db.management.commands.db_worker import (
 )
 from django_tasks_db.models import DBTaskResult
 
-from tasks_api.worker import journal
+from tasks_api.worker import journal, messages
 from tasks_api.worker.child.claims import TRANSITIONS, WorkerCannotGoOn
-from tasks_api.worker.child.parent_pipe import end_with_parent, wait_until_registered
+from tasks_api.worker.child.parent_pipe import obey_parent, wait_until_registered
 from tasks_api.worker.child.process import Options, WorkerProcess
 from tasks_api.worker.child.reloading import call_when_code_changes
-from tasks_api.worker.connection import keep_connection
+from tasks_api.worker.connection import bypass_pools
 from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
 from tasks_api.worker.parent.chores import Chore, doing, registered_chores
 from tasks_api.worker.parent.heartbeat import Heartbeat
+from tasks_api.worker.parent.init import leave_init_behind
 from tasks_api.worker.parent.pruning import PRUNE
 from tasks_api.worker.parent.supervisor import Supervisor
 
@@ -121,7 +122,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The worker supports PostgreSQL and SQLite; use db_worker for other databases."
             )
-        keep_connection(alias)
+        bypass_pools()
         if not options["worker_id"]:
             sys.exit(self._supervise(alias, queue_names, options))
         child_options = Options(
@@ -135,6 +136,7 @@ class Command(BaseCommand):
         sys.exit(self._work(alias, child_options, options))
 
     def _supervise(self, alias: str, queue_names: list[str], options: dict[str, Any]) -> int:
+        leave_init_behind()
         supervisor = Supervisor(
             [str(part) for part in get_child_arguments()] + ["--skip-checks"],
             Heartbeat(alias, queue_names),
@@ -151,8 +153,8 @@ class Command(BaseCommand):
         if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)
-        worker.configure_signals()
-        end_with_parent(pipe, alias, worker_id)
+        receivers = {messages.STOP: worker.stop, messages.HEARTBEAT: worker.note_heartbeat}
+        obey_parent(pipe, alias, worker_id, receivers)
         if options["reload"] and not options["batch"]:
             call_when_code_changes(worker.stop_to_reload)
         try:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connections
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResultQuerySet
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS, is_unavailable, sqlstate
 from tasks_api.models import Worker
 from tasks_api.worker.child.transitions import Commit, Transitions
-from tasks_api.worker.connection import DATABASE_ERRORS, discard, is_passing
+from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -46,7 +46,7 @@ class DeclaredLost(WorkerCannotGoOn):
 
 
 class ResultAbandoned(WorkerCannotGoOn):
-    """The database was unreachable for longer than the result is kept."""
+    """The parent reaches the database, and this process does not."""
 
 
 class VerdictRefused(WorkerCannotGoOn):
@@ -66,15 +66,22 @@ class Claims:
     """What one worker holds: at most one task, and the way to the next."""
 
     def __init__(
-        self, alias: str, worker_id: str, ready: DBTaskResultQuerySet, abandon_after_seconds: float
+        self,
+        connection: OwnConnection,
+        worker_id: str,
+        ready: DBTaskResultQuerySet,
+        abandon_after_seconds: float,
     ) -> None:
-        self._alias = alias
+        self._connection = connection
         self._abandon_after_seconds = abandon_after_seconds
-        kind = import_string(TRANSITIONS[connections[alias].vendor])
-        self._transitions: Transitions = kind(alias, worker_id, ready)
+        kind = import_string(TRANSITIONS[connection.vendor])
+        with connection.in_use():
+            self._transitions: Transitions = kind(connection.alias, worker_id, ready)
         self._load_next: Callable[[], TaskRow] | None = None
         self._is_unsure = False
         self._is_away = False
+        self.heartbeat_at = time.monotonic()
+        """When the parent last reached the database."""
 
     @property
     def may_hold_one(self) -> bool:
@@ -91,44 +98,53 @@ class Claims:
 
         """
         try:
-            if self._is_unsure and (resumed := self._resume()):
-                return resumed
-            if self._load_next is None and may_claim and self._transitions.is_any_ready():
-                self._note(self._transitions.commit(None, None, claim_next=True))
-            self._database_is_back()
-            return self._hand_out()
+            if self._load_next is not None and not self._is_unsure:
+                return self._hand_out()
+            with self._connection.in_use():
+                return self._next(may_claim=may_claim)
         except DATABASE_ERRORS as error:
             self._lose_connection(error)
             raise
 
+    def _next(self, *, may_claim: bool) -> TaskRow | None:
+        if self._is_unsure and (resumed := self._resume()):
+            return resumed
+        if may_claim and self._load_next is None and self._transitions.is_any_ready():
+            self._note(self._transitions.commit(None, None, claim_next=True))
+        self._database_is_back()
+        return self._hand_out()
+
     def finish(self, task: TaskRow, verdict: Verdict, *, claim_next: bool) -> datetime:
         """
-        Store a verdict and claim the next task; wait for the database while it is unreachable.
+        Store a verdict and claim the next task; wait for the database, however long it is away.
 
         Raises:
             Superseded: the task is no longer this worker's.
             DeclaredLost: nor may this worker claim another one.
-            ResultAbandoned: the database was unreachable for too long.
+            ResultAbandoned: the parent reaches the database, and this process does not.
             DatabaseError: the database is there and refuses this verdict.
 
         """
-        deadline = time.monotonic() + self._abandon_after_seconds
+        last_answer_at = time.monotonic()
         retry_after = FIRST_RETRY_SECONDS
         refusals = 0
         while True:
             try:
-                return self._finish(task, verdict, claim_next=claim_next)
+                with self._connection.in_use():
+                    return self._finish(task, verdict, claim_next=claim_next)
             except DATABASE_ERRORS as error:
                 self._lose_connection(error)
-                # What the task did to its connection is gone with it: a refusal counts when a new
-                # connection repeats it.
-                refusals += not is_passing(error)
+                # A refusal counts when a new connection repeats it.
+                refusals += not is_unavailable(error)
                 if refusals > 1:
                     raise
-                if time.monotonic() > deadline:
+                if sqlstate(error):
+                    last_answer_at = time.monotonic()
+                if self.heartbeat_at - last_answer_at > self._abandon_after_seconds:
                     raise ResultAbandoned(
-                        f"The database was unreachable for {self._abandon_after_seconds:g} seconds; "
-                        f"the result of task {task.pk} is dropped."
+                        f"Its parent reaches the database, which this process has not for "
+                        f"{self._abandon_after_seconds:g} seconds; the result of task {task.pk} is "
+                        "dropped."
                     ) from error
             time.sleep(retry_after)
             retry_after = min(2 * retry_after, LONGEST_RETRY_SECONDS)
@@ -155,7 +171,8 @@ class Claims:
         except DATABASE_ERRORS:
             raise
         except Exception:
-            return self._resume()
+            with self._connection.in_use():
+                return self._resume()
 
     def _resume(self) -> TaskRow | None:
         """Go on with the task that the worker's row names."""
@@ -186,7 +203,7 @@ class Claims:
             raise DeclaredLost("It was declared lost.")
 
     def _lose_connection(self, error: Exception) -> None:
-        discard(self._alias)
+        self._connection.renew()
         self._is_unsure = True
         if not self._is_away:
             logger.warning("A database statement failed and is retried: %s", error)

@@ -7,13 +7,15 @@ database connections nobody else sees; it ends with the task.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from tasks_api.exceptions import TransactionLeftOpen
-from tasks_api.worker.connection import discard_all, discard_open_transactions
+from tasks_api.worker.connection import LentConnections
+from tasks_api.worker.forked import end_copy_of
 
 
 def run_coroutine(start: Callable[[], Awaitable[Any]]) -> Any:
@@ -29,14 +31,18 @@ def run_coroutine(start: Callable[[], Awaitable[Any]]) -> Any:
 
 
 async def _in_own_thread(start: Callable[[], Awaitable[Any]]) -> Any:
+    pid = os.getpid()
     async with ThreadSensitiveContext():
         try:
             return_value = await start()
         finally:
+            # A copy has not the thread that this would go on in.
+            end_copy_of(pid)
             # First, for they use the connections as well.
             await _cancel_other_tasks()
             await asyncio.get_running_loop().shutdown_asyncgens()
-            left_open = await sync_to_async(_close_connections)()
+            # Its own thread's, all of which end with it.
+            left_open = await sync_to_async(LentConnections().close)()
     if left_open:
         raise TransactionLeftOpen
     return return_value
@@ -47,10 +53,3 @@ async def _cancel_other_tasks() -> None:
     for other in others:
         other.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-
-
-def _close_connections() -> bool:
-    """Close the thread's connections; tell whether one of them was in a transaction."""
-    left_open = discard_open_transactions()
-    discard_all()
-    return left_open

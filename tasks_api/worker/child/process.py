@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
 from tasks_api.worker import verdicts
 from tasks_api.worker.child.claims import (
@@ -21,7 +22,7 @@ from tasks_api.worker.child.claims import (
 from tasks_api.worker.child.pace import Pace
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
-from tasks_api.worker.connection import DATABASE_ERRORS, close_old_connections
+from tasks_api.worker.connection import OwnConnection, discard_all
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -50,8 +51,10 @@ class WorkerProcess:
         ready = ready_tasks(options.backend_name, options.queue_names, options.excluded_queue_names)
         self._worker_id = worker_id
         self._options = options
-        self._alias = alias
-        self._claims = Claims(alias, worker_id, ready, settings.lost_after_seconds)
+        connection = OwnConnection(alias)
+        self._claims = Claims(connection, worker_id, ready, settings.lost_after_seconds)
+        self._configure_signals()
+        # Last, since it gives each task what it finds now.
         self._runner = TaskRunner(worker_id, self._store, settings.max_result_bytes)
         self._pace = Pace(options.interval)
         self._run_tasks = 0
@@ -62,7 +65,7 @@ class WorkerProcess:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
 
-    def configure_signals(self) -> None:
+    def _configure_signals(self) -> None:
         """
         Let a signal finish the running task and claim no other, however often it comes.
 
@@ -71,9 +74,13 @@ class WorkerProcess:
         for signum in SIGNALS:
             signal.signal(signum, self._on_signal)
 
+    def note_heartbeat(self) -> None:
+        """Note that the parent has reached the database."""
+        self._claims.heartbeat_at = time.monotonic()
+
     def stop_to_reload(self) -> None:
         self.is_outdated = True
-        self._stop()
+        self.stop()
 
     def run(self) -> None:
         """
@@ -85,6 +92,8 @@ class WorkerProcess:
         """
         queue_names = ",".join(self._options.queue_names)
         logger.info("Worker %s started queues=%s", self._worker_id, queue_names)
+        # No task gets what was opened to start with.
+        discard_all()
         retry_after = FIRST_RETRY_SECONDS
         while not self._is_stopping or self._claims.may_hold_one:
             looked_at = time.monotonic()
@@ -116,7 +125,6 @@ class WorkerProcess:
             return False
         self._runner.run(task)
         self._run_tasks += 1
-        close_old_connections(kept=self._alias)
         return True
 
     def _store(self, task: TaskRow, verdict: Verdict) -> datetime:
@@ -128,15 +136,16 @@ class WorkerProcess:
         return most is not None and self._run_tasks + running >= most
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        self._stop()
+        self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Finish the running task and claim no other; may be called from any thread."""
         self._is_stopping = True
         with suppress(BlockingIOError):
             os.write(self._wake, b"!")
 
     def _rest(self, seconds: float) -> None:
-        """Wait, but not beyond a call to `_stop()`."""
+        """Wait, but not beyond a call to `stop()`."""
         select.select([self._woken], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._woken, 64)

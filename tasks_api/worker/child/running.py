@@ -1,21 +1,27 @@
 """Runs one claimed task: its function, its verdict, its signals."""
 
+import decimal
 import logging
+import os
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import Any
 
 from django.tasks import TaskContext, TaskResult, TaskResultStatus
-from django.tasks.signals import task_started
+from django.tasks.signals import task_finished, task_started
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TransactionLeftOpen
 from tasks_api.worker import journal, verdicts
 from tasks_api.worker.announcing import send_task_finished
 from tasks_api.worker.child.claims import Superseded, VerdictRefused
 from tasks_api.worker.child.coroutines import run_coroutine
-from tasks_api.worker.connection import DATABASE_ERRORS, discard_open_transactions
+from tasks_api.worker.child.surroundings import Surroundings
+from tasks_api.worker.connection import LentConnections
+from tasks_api.worker.forked import end_copy_of
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -26,12 +32,20 @@ type Store = Callable[[TaskRow, Verdict], datetime]
 
 
 class TaskRunner:
-    """Runs the tasks that a worker has claimed, each to a verdict that is stored on return."""
+    """
+    Runs the tasks that a worker has claimed, each to a verdict that is stored on return.
+
+    Each has a context of its own (language, time zone, `ContextVar`s), together with the receivers of
+    its signals, connections that are closed after it, and the surroundings at the runner's creation.
+    """
 
     def __init__(self, worker_id: str, store: Store, max_result_bytes: int) -> None:
         self._worker_id = worker_id
         self._store = store
         self._max_result_bytes = max_result_bytes
+        self._pid = os.getpid()
+        self._connections = LentConnections()
+        self._surroundings = Surroundings()
 
     def run(self, task: TaskRow) -> None:
         """
@@ -42,9 +56,17 @@ class TaskRunner:
 
         """
         journal.task_is_running(task, self._worker_id)
+        context = copy_context()
         started_at = time.monotonic()
-        if self.settle(task, self._verdict_on(task), since=started_at):
-            send_task_finished(task)
+        verdict = context.run(self._verdict_on, task)
+        # First: what a task has left locked or open must not keep its own verdict waiting.
+        left_open = self._connections.close()
+        if left_open and verdict.status == TaskResultStatus.SUCCESSFUL:
+            verdict = verdicts.failed(TransactionLeftOpen())
+        if self.settle(task, verdict, since=started_at) and task_finished.receivers:
+            context.run(send_task_finished, task)
+            self._surroundings.restore()
+            self._connections.close()
 
     def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
         """Store the verdict on a task; tell whether the task was still this worker's."""
@@ -65,13 +87,18 @@ class TaskRunner:
         return True
 
     def _verdict_on(self, task: TaskRow) -> Verdict:
+        # A context holds Python's decimal context by reference.
+        decimal.setcontext(decimal.getcontext().copy())
         try:
-            return_value = _call(task.task_result)
-            if discard_open_transactions():
-                raise TransactionLeftOpen
+            try:
+                return_value = _call(task.task_result)
+            finally:
+                end_copy_of(self._pid)
+                self._surroundings.restore()
             return verdicts.successful(return_value, self._max_result_bytes)
         except BaseException as error:
-            discard_open_transactions()
+            # Once more: a timer of the task's may have gone off before, and would again.
+            self._surroundings.restore()
             return verdicts.failed(error)
 
     def _store_some(self, task: TaskRow, verdict: Verdict) -> tuple[Verdict, datetime]:

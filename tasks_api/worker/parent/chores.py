@@ -9,6 +9,7 @@ Each chore has a thread of its own: none delays another, nor a task.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -18,8 +19,11 @@ from dataclasses import dataclass
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from tasks_api.backends.database.deadline import database_answers_within
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.models import ChoreTurn, ChoreTurnQuerySet
-from tasks_api.worker.connection import DATABASE_ERRORS, discard_all, discard_open_transactions
+from tasks_api.worker.connection import answer_seconds, discard_all, discard_open_transactions
+from tasks_api.worker.forked import end_copy_of
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -110,9 +114,13 @@ class ChoreThread(threading.Thread):
         self._was_interrupted = False
 
     def run(self) -> None:
+        pid = os.getpid()
         while not self.stopping.is_set():
             try:
-                self._take_turn()
+                try:
+                    self._take_turn()
+                finally:
+                    end_copy_of(pid)
                 discard_open_transactions()
             except BaseException as error:
                 discard_all()
@@ -127,11 +135,17 @@ class ChoreThread(threading.Thread):
         name, every = self._chore.name, self._chore.every
         if not self._chore.one_worker_of_all:
             self._chore.work(self._alias, self.stopping.wait)
-        elif self._turns.take_turn(name, every=every):
-            self._noted_at = time.monotonic()
-            self._was_interrupted = False
-            self._chore.work(self._alias, self._rest)
-            if self._was_interrupted:
+            return
+        with database_answers_within(answer_seconds()):
+            is_ours = self._turns.take_turn(name, every=every)
+        if not is_ours:
+            return
+        self._noted_at = time.monotonic()
+        self._was_interrupted = False
+        # An app's own statements take as long as they take.
+        self._chore.work(self._alias, self._rest)
+        if self._was_interrupted:
+            with database_answers_within(answer_seconds()):
                 self._turns.give_turn_back(name, every=every)
 
     @property
@@ -141,7 +155,8 @@ class ChoreThread(threading.Thread):
     def _rest(self, seconds: float) -> bool:
         """Pause, tell other workers that somebody is still at it, and tell whether to stop."""
         if time.monotonic() - self._noted_at > self._chore.every / 4:
-            self._turns.keep_turn(self._chore.name)
+            with database_answers_within(answer_seconds()):
+                self._turns.keep_turn(self._chore.name)
             self._noted_at = time.monotonic()
         self._was_interrupted = self.stopping.wait(seconds)
         return self._was_interrupted

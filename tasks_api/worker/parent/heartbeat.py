@@ -13,18 +13,20 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connections
-
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import Worker
-from tasks_api.worker import announcing
-from tasks_api.worker.connection import DATABASE_ERRORS, discard
+from tasks_api.worker import announcing, messages
+from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.lost import end_lost_worker
 
 logger = logging.getLogger("tasks_api.worker")
 
 HEARTBEATS_UNTIL_LOST = 6
 RETRY_SECONDS = 0.2
+
+type Tell = Callable[[bytes], None]
+"""Sends a worker one of the `messages`."""
 
 
 class Heartbeat(threading.Thread):
@@ -44,8 +46,8 @@ class Heartbeat(threading.Thread):
         self._lost_after = settings.lost_after_seconds
         self._interval = settings.lost_after_seconds / HEARTBEATS_UNTIL_LOST
         self._lock = threading.Lock()
-        self._unregistered: dict[str, tuple[int, Callable[[], None]]] = {}
-        self._registered: set[str] = set()
+        self._unregistered: dict[str, tuple[int, Tell]] = {}
+        self._registered: dict[str, Tell] = {}
         self._ended: dict[str, str] = {}
         self._unseen: dict[str, datetime] = {}
         self._announcements: list[threading.Thread] = []
@@ -53,17 +55,17 @@ class Heartbeat(threading.Thread):
         self._is_stopping = False
         self._wake = threading.Event()
 
-    def register(self, worker_id: str, pid: int, on_registered: Callable[[], None]) -> None:
-        """Write a row for a new worker, then call `on_registered`."""
+    def register(self, worker_id: str, pid: int, tell: Tell) -> None:
+        """Write a row for a new worker and tell it so, and tell it of each heartbeat from then on."""
         with self._lock:
-            self._unregistered[worker_id] = (pid, on_registered)
+            self._unregistered[worker_id] = (pid, tell)
         self._wake.set()
 
     def has_ended(self, worker_id: str, reason: str) -> None:
         """Remove the row of a worker whose process has ended, and end its task."""
         with self._lock:
             self._unregistered.pop(worker_id, None)
-            self._registered.discard(worker_id)
+            self._registered.pop(worker_id, None)
             self._ended[worker_id] = reason
         self._wake.set()
 
@@ -89,15 +91,17 @@ class Heartbeat(threading.Thread):
         return not self._ended
 
     def run(self) -> None:
+        connection = OwnConnection(self._alias)
         is_failing = False
         while not self._is_stopping or self._ended:
             self._wake.clear()
             try:
-                pause = self._work()
+                with connection.in_use():
+                    pause = self._work()
             except Exception as error:
                 # Others could not be seen either: none is lost before a whole heartbeat has passed.
                 self._unseen = {}
-                discard(self._alias)
+                connection.renew()
                 if not is_failing:
                     self._log_failure(error)
                 is_failing = True
@@ -108,7 +112,7 @@ class Heartbeat(threading.Thread):
                 is_failing = False
             if self._ended or not self._is_stopping:
                 self._wake.wait(pause)
-        connections.close_all()
+        connection.close()
 
     def _log_failure(self, error: Exception) -> None:
         logger.warning(
@@ -136,7 +140,7 @@ class Heartbeat(threading.Thread):
     def _register_all(self) -> None:
         with self._lock:
             unregistered = list(self._unregistered.items())
-        for worker_id, (pid, on_registered) in unregistered:
+        for worker_id, (pid, tell) in unregistered:
             row = Worker(
                 worker_id=worker_id,
                 hostname=socket.gethostname(),
@@ -147,14 +151,18 @@ class Heartbeat(threading.Thread):
             Worker.objects.using(self._alias).bulk_create([row], ignore_conflicts=True)
             with self._lock:
                 if self._unregistered.pop(worker_id, None):
-                    self._registered.add(worker_id)
-                    on_registered()
+                    self._registered[worker_id] = tell
+                    tell(messages.REGISTERED)
 
     def _write_heartbeats(self) -> None:
         with self._lock:
             registered = set(self._registered)
         workers = Worker.objects.using(self._alias)
-        if workers.seen(registered) == len(registered):
+        seen = workers.seen(registered)
+        with self._lock:
+            for tell in self._registered.values():
+                tell(messages.HEARTBEAT)
+        if seen == len(registered):
             return
         lost = registered - set(workers.filter(pk__in=registered).values_list("pk", flat=True))
         logger.error(
@@ -164,7 +172,8 @@ class Heartbeat(threading.Thread):
             ", ".join(sorted(lost)),
         )
         with self._lock:
-            self._registered -= lost
+            for worker_id in lost:
+                self._registered.pop(worker_id, None)
         self.on_declared_lost(lost)
 
     def _end_all(self) -> bool:

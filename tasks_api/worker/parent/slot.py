@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from contextlib import suppress
 
 from django.utils.crypto import get_random_string
 
+from tasks_api.worker import messages
 from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
 from tasks_api.worker.parent.heartbeat import Heartbeat
 
@@ -37,6 +39,7 @@ class Slot:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._started_at = 0.0
+        self._is_told_to_stop = False
 
     @property
     def is_running(self) -> bool:
@@ -44,9 +47,12 @@ class Slot:
 
     def start(self) -> None:
         self.worker_id = get_random_string(32)
+        self._is_told_to_stop = False
         read_end, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
         command = [*self._command, f"--worker-id={self.worker_id}", f"--parent-pipe={read_end}"]
-        # A process group of its own: what a terminal sends to its group, the parent passes on.
+        # A process group of its own: what a terminal sends to its group, the parent passes on, and what
+        # tasks have started can be ended with it.
         self._started_at = time.monotonic()
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- our own command line
@@ -63,17 +69,27 @@ class Slot:
             return
         finally:
             os.close(read_end)
-        self._heartbeat.register(self.worker_id, self._process.pid, self._tell_registered)
+        self._heartbeat.register(self.worker_id, self._process.pid, self._tell)
 
-    def send_signal(self, signum: int) -> None:
+    def tell_to_stop(self) -> None:
+        """Let the running task finish and no other begin, also where the task ignores signals."""
         if self._process is not None:
-            self._process.send_signal(signum)
+            self._is_told_to_stop = True
+            self._tell(messages.STOP)
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process at once, with what its tasks have started."""
+        if self._process is not None:
+            # Its id is not another's: it has not been waited for.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def check(self) -> int | None:
         """Return the status that the process ended with, once; None while it runs."""
-        if self._process is None or (status := self._process.poll()) is None:
+        if self._process is None or not self._has_ended():
             return None
-        pid = self._process.pid
+        pid, status = self._process.pid, self._process.wait()
         self._process = None
         # In this order: nobody writes into a pipe that is closed, and perhaps another's by then.
         self._heartbeat.has_ended(self.worker_id, f"process {pid} ended with status {status}")
@@ -83,9 +99,29 @@ class Slot:
         self._schedule(status)
         return status
 
-    def _tell_registered(self) -> None:
+    def _has_ended(self) -> bool:
+        """Tell whether the process has ended, and end what it leaves unless it ended in good order."""
+        process = self._process
+        if process is None:
+            return False
+        try:
+            # Its status stays where it is: so long its group's id is not another's.
+            ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        if ended is None:
+            return False
+        may_be_done = self._may_end or self._is_told_to_stop
+        if ended.si_code != os.CLD_EXITED or not (
+            ended.si_status == RELOAD or (ended.si_status == DONE and may_be_done)
+        ):
+            self.kill()
+        return True
+
+    def _tell(self, message: bytes) -> None:
+        # A process that does not read misses messages, and is not waited for.
         with suppress(OSError):
-            os.write(self._pipe, b"!")
+            os.write(self._pipe, message)
 
     def _schedule(self, status: int) -> None:
         now = time.monotonic()

@@ -95,7 +95,7 @@ class Supervisor:
             lost, self._declared_lost = self._declared_lost, set()
         for slot in self._slots:
             if slot.worker_id in lost:
-                slot.send_signal(signal.SIGKILL)
+                slot.kill()
 
     def _end_children(self) -> None:
         now = time.monotonic()
@@ -107,11 +107,11 @@ class Supervisor:
                 self._grace_seconds,
             )
             for slot in self._slots:
-                slot.send_signal(signal.SIGTERM)
+                slot.tell_to_stop()
         if self._signals > 1 or now >= self._ends_at:
             for slot in self._slots:
                 self._has_killed = self._has_killed or slot.is_running
-                slot.send_signal(signal.SIGKILL)
+                slot.kill()
 
     def _rest(self) -> None:
         """Wait for a signal, for a child's end or for what is due next."""
