@@ -23,6 +23,7 @@ from service.listening import Listening
 from service.own_tasks import OwnTasks
 from service.processes import GRACE_SECONDS, Process, run_together, write
 from service.reloading import reload_when_code_changes
+from tasks_api.worker.parent.init import leave_init_behind
 
 
 def run(arguments: list[str]) -> int:
@@ -39,6 +40,7 @@ def run(arguments: list[str]) -> int:
 
     """
     options = parser().parse_args(arguments)
+    leave_init_behind()
     # As environment variables, which the web processes read too.
     os.environ["HOST"] = options.host
     if options.port is not None:
