@@ -39,10 +39,11 @@ def cancel(identifier: str, caller: Caller) -> StoredTask:
 def log_cancellations_as_such() -> None:
     """Log a cancellation, which is no error, instead of the error that Django logs for every FAILED task."""
     django.task_finished.disconnect(django.log_task_finished)
-    django.task_finished.connect(_log_task_finished)
+    django.task_finished.connect(log_task_finished)
 
 
-def _log_task_finished(*, sender: Any, task_result: "TaskResult[..., Any]", **others: Any) -> None:
+def log_task_finished(*, sender: Any, task_result: "TaskResult[..., Any]", **others: Any) -> None:
+    """Log a cancellation as one, and leave any other end of a task to Django; a signal's receiver."""
     if _is_cancelled(task_result):
         logger.info("Task %s (%s) was cancelled", task_result.id, task_result.task.module_path)
     else:

@@ -3,23 +3,19 @@
 import logging
 
 from django.tasks import TaskResultStatus
-from django.tasks.signals import (
-    log_task_finished,
-    log_task_started,
-    task_finished,
-    task_started,
-)
+from django.tasks.signals import log_task_started, task_finished, task_started
 
+from tasks_api.results.cancelling import log_task_finished
 from tasks_api.worker.task_row import TaskRow
 
 logger = logging.getLogger("tasks_api.worker")
 
 
-def replace_djangos_lines() -> None:
+def replace_lines_of_receivers() -> None:
     """
-    Silence the lines that Django logs for the same transitions, without worker or duration.
+    Silence the lines that receivers log for the same transitions, without worker or duration.
 
-    Its line for a failed task carries the whole exception as well, whatever the size of its text.
+    Django's line for a failed task carries the whole exception as well, whatever the size of its text.
     """
     task_started.disconnect(log_task_started)
     task_finished.disconnect(log_task_finished)

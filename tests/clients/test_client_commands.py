@@ -45,13 +45,13 @@ def test_create_client_prints_the_key_alone() -> None:
 def test_create_client_takes_scopes_patterns_and_a_rate() -> None:
     out, err = run(
         *("create_client", "billing", "--scope=read", "--scope=admin"),
-        *("--task=shop.tasks.*", "--task=bakery.tasks.bake", "--rate=100/min"),
+        *("--task=service.tasks.*", "--task=tests.tasks.echo", "--rate=100/min"),
     )
     caller = keys.caller_with(out.strip())
 
     assert caller is not None
     assert caller.scopes == {"read", "admin"}
-    assert caller.task_patterns == ("shop.tasks.*", "bakery.tasks.bake")
+    assert caller.task_patterns == ("service.tasks.*", "tests.tasks.echo")
     assert str(caller.rate) == "100/min"
     assert err == ""
 

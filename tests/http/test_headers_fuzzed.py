@@ -151,6 +151,7 @@ def authorization(transactional_db: None) -> Iterator[str]:
 )
 @example(call=("GET", "/tasks/?status=\xff"), headers={}, has_key=True)
 @example(call=("GET", "/livez"), headers={"Accept": "a; b*=bogus''x"}, has_key=False)
+@example(call=("GET", "/"), headers={"Accept": "text/html"}, has_key=False)
 def test_every_header_is_read_or_refused_with_a_problem(
     send: Any, authorization: str, call: tuple[str, str], headers: dict[str, str], has_key: bool
 ) -> None:
@@ -164,6 +165,10 @@ def test_every_header_is_read_or_refused_with_a_problem(
     if status >= 400:
         assert answered["Content-Type"] == "application/problem+json"
         assert json.loads(body)["status"] == status
+    elif status == 302:
+        # A browser, which is led to a page.
+        assert url == "/"
+        assert answered["Location"].endswith("/docs/")
     elif url not in PAGES:
         assert "html" not in answered.get("Content-Type", "")
 

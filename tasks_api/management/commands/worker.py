@@ -149,7 +149,7 @@ class Command(BaseCommand):
 
     def _work(self, alias: str, child_options: Options, options: dict[str, Any]) -> int:
         worker_id, pipe = options["worker_id"], options["parent_pipe"]
-        journal.replace_djangos_lines()
+        journal.replace_lines_of_receivers()
         if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)
