@@ -173,6 +173,8 @@ def test_own_tasks_are_served_and_reloaded_and_a_mistake_ends_nothing(
     )
     wait_until(lambda: reloaded(running), what="new task type")
     wait_until(lambda: returned(running, 4) == "4 warm loaves", what="new result")
+    assert running.lines_with("worker | ", " INFO tasks_api.worker [-] The process of worker ")
+    assert not running.lines_with("worker | ", "ended with status 65")
     assert running.process.poll() is None
 
 
