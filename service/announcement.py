@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC
 from http.client import HTTPConnection, HTTPException
+from typing import Any
 
 from service.demo_key import DemoKey
 from service.listening import Listening
@@ -28,18 +29,40 @@ def wait_until_ready(listening: Listening) -> None:
         time.sleep(0.1)
 
 
-def announcement(url: str, key: DemoKey, own_tasks: Sequence[str], *, readable: bool) -> str:
-    """Return the lines, with curl commands to paste."""
-    call = {"task": SAMPLE_TASK, "kwargs": {"name": "Ada"}}
+def sample_call() -> dict[str, Any] | None:
+    """Return the call of a task that is exposed, the sample if it is; the settings must be loaded."""
+    from tasks_api.calls.registry import registry  # noqa: PLC0415 -- needs the settings
+
+    if SAMPLE_TASK in registry.task_types:
+        return {"task": SAMPLE_TASK, "kwargs": {"name": "Ada"}}
+    for name, task_type in registry.task_types.items():
+        if (arguments := task_type.arguments.example) is not None:
+            return {"task": name, **arguments}
+    return None
+
+
+def announcement(
+    url: str,
+    key: DemoKey,
+    call: dict[str, Any] | None,
+    own_tasks: Sequence[str],
+    *,
+    readable: bool,
+) -> str:
+    """Return the lines, with curl commands to paste; without a call, the one that lists the tasks."""
     authorization = ["-H", f"Authorization: Bearer {key.text}"]
-    header = ["-H", "Content-Type: application/json"]
     curl = ["curl", "-sS", *authorization]
-    enqueue = shlex.join([*curl, f"{url}/tasks/", *header, "-d", json.dumps(call)])
     until = key.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lines = ["", f"Ready, with documentation at {url}/docs/. The key is valid until {until}."]
+    lines = ["", f"Ready, with documentation at {url}/docs/. The key is valid until {until}.", ""]
     if own_tasks:
         lines += ["Your tasks, which are reloaded when their files change:", ""]
         lines += [*(f"    {name}" for name in own_tasks), ""]
+    if call is None:
+        return "\n".join(
+            [*lines, "List the tasks:", "", shlex.join([*curl, f"{url}/task-types/"]), "", ""]
+        )
+    header = ["-H", "Content-Type: application/json"]
+    enqueue = shlex.join([*curl, f"{url}/tasks/", *header, "-d", json.dumps(call)])
     lines += ["Enqueue a task:", "", enqueue, ""]
     if readable:
         read = f"""{shlex.join(curl)} "$({enqueue} | grep -o 'http[^"]*'; sleep 1)\""""

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, task_backends
 
-from service.announcement import announcement, wait_until_ready
+from service.announcement import announcement, sample_call, wait_until_ready
 from service.database import database_settings, make_secret_key_file, secret_key_file
 from service.demo_key import DemoKey, demo_key, demo_key_path, open_key_file
 from service.environment import DEFAULT_HOST, read_environment
@@ -115,12 +115,14 @@ def _serve(
     commands = {"web": [sys.executable, *web]}
     if has_worker := _tasks_wait_for_a_worker():
         worker = ["-m", "service", "worker", "--queue-name=*", f"--grace-seconds={GRACE_SECONDS}"]
+        # The checks have been run, and their warnings written.
+        worker.append("--skip-checks")
         commands["worker"] = [sys.executable, *worker, *(["--reload"] if own_tasks else [])]
 
     def announce() -> None:
         wait_until_ready(listening)
         url = f"http://{listening.address}"
-        sys.stdout.write(announcement(url, key, names, readable=has_worker))
+        sys.stdout.write(announcement(url, key, sample_call(), names, readable=has_worker))
         sys.stdout.flush()
 
     def watch(processes: Mapping[str, Process]) -> None:

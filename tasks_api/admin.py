@@ -69,6 +69,9 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, sentence, level)
         for sentence in unmatched_by_exposed(obj.task_patterns):
             self.message_user(request, sentence, messages.WARNING)
+        if not any(key.is_usable for key in obj.keys.all()):
+            text = f"The client {obj} has no valid key: add one under Client keys."
+            self.message_user(request, text, messages.WARNING)
 
 
 def _abilities(client: Client) -> tuple[int, str]:
@@ -76,18 +79,14 @@ def _abilities(client: Client) -> tuple[int, str]:
     if not client.scopes:
         return messages.WARNING, f"The client {client} can do nothing: it has no scope."
     labels = dict(scope_choices())
-    may = ", ".join(labels[scope].lower() for scope in client.scopes)
+    can = f"The client {client} can: {', '.join(labels[scope].lower() for scope in client.scopes)}."
     if Scope.ENQUEUE not in client.scopes:
-        return messages.INFO, f"The client {client} may: {may}."
-    number = len(task_types_for(Caller.of(client)))
-    if not number:
-        return (
-            messages.WARNING,
-            f"The client {client} may: {may}; but no task type, for want of a pattern.",
-        )
+        return messages.INFO, can
+    if number := len(task_types_for(Caller.of(client))):
+        return messages.INFO, f"{can} Task types: {number} of {len(registry.task_types)}."
     return (
-        messages.INFO,
-        f"The client {client} may: {may}; {number} of {len(registry.task_types)} task types.",
+        messages.WARNING,
+        f"{can} But its patterns match no task type, so it can enqueue nothing.",
     )
 
 

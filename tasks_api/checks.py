@@ -35,15 +35,18 @@ def _task_type_messages() -> Iterator[CheckMessage]:
     if not registry.task_types:
         yield Warning(
             "No task is exposed: every enqueue request will be refused.",
-            hint="Set TASKS_API['TASKS'] to patterns of module paths, such as ['shop.tasks.*'].",
+            hint="Set TASKS_API['TASKS'] to patterns of module paths, such as ['shop.tasks.*']; "
+            "in the service, set the variable TASKS_API_TASKS.",
             id="tasks_api.W001",
         )
     patterns = tasks_api_settings()
-    for key in ("tasks", "requeue_when_lost"):
+    variables = {"tasks": "TASKS_API_TASKS", "requeue_when_lost": "REQUEUE_WHEN_LOST"}
+    for key, variable in variables.items():
         for sentence in unmatched_by_discovered(getattr(patterns, key)):
             yield Warning(
                 sentence,
-                hint=f"Correct TASKS_API['{key.upper()}'], or install the app of the task.",
+                hint=f"Correct TASKS_API['{key.upper()}'] (in the service, the variable {variable}), "
+                "or install the app of the task.",
                 id="tasks_api.W006",
             )
     for name, reason in registry.unservable.items():

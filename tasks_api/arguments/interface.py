@@ -23,7 +23,7 @@ from tasks_api.arguments.value_check import ValueCheck
 
 _ANYTHING = core_schema.any_schema()
 _ANY_RESULT: TypeAdapter[Any] = TypeAdapter(Any)
-_TYPED = "`tasks_api.typed`"
+_TYPED = "the decorator `tasks_api.typed.typed` below `@task`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class _Builder:
         self.takes_context = takes_context
         self.is_typed = is_typed
         self.warnings = [
-            f"The hint of `{name}` contains an undefined name, so its values are not checked."
-            for name in signature.unresolved
+            f"The hint of `{name}` cannot be resolved ({reason}), so its values are not checked."
+            for name, reason in signature.unresolved
         ]
 
     def build(self) -> Interface:
@@ -136,7 +136,7 @@ class _Builder:
         if kinds and not is_unpacked and not self.is_typed:
             self.warnings.append(
                 f"The hint of `{name}` is {shown}, but the function receives the JSON "
-                f"{' and the '.join(kinds)} as it was sent; with {_TYPED} it receives what the hint "
+                f"{' and the '.join(kinds)} as it was sent; with {_TYPED}, it receives what the hint "
                 "says."
             )
         return schema, runs_code(core)

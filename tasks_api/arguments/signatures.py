@@ -62,8 +62,8 @@ class Signature:
     var_positional: Variadic | None
     var_keyword: Variadic | None
     return_hint: Any
-    unresolved: tuple[str, ...]
-    """The parameters whose hints contain an undefined name; `return` is the return hint."""
+    unresolved: tuple[tuple[str, str], ...]
+    """The parameters whose hints Python cannot resolve, and why; `return` is the return hint."""
 
     @classmethod
     def of(cls, function: Callable[..., Any], *, takes_context: bool) -> "Signature":
@@ -83,7 +83,7 @@ class _SignatureReader:
         self.decorated = function
         self.function = inspect.unwrap(function)
         self.takes_context = takes_context
-        self.unresolved: list[str] = []
+        self.unresolved: list[tuple[str, str]] = []
 
     def read(self) -> Signature:
         try:
@@ -152,8 +152,8 @@ class _SignatureReader:
             return Variadic(parameter.name, hint), []
         try:
             return None, list(_members(unpacked))
-        except Exception:  # noqa: BLE001, RUF100 -- no odd hint may break start-up
-            self.unresolved.append(parameter.name)
+        except Exception as error:  # noqa: BLE001, RUF100 -- no odd hint may break start-up
+            self.unresolved.append((parameter.name, str(error)))
             return Variadic(parameter.name, None), []
 
     def _hint(self, name: str, annotation: Any) -> Any:
@@ -161,8 +161,8 @@ class _SignatureReader:
             return None
         try:
             hint = self._resolve(annotation)
-        except UnresolvedHint:
-            self.unresolved.append(name)
+        except UnresolvedHint as error:
+            self.unresolved.append((name, str(error)))
             return None
         return None if isinstance(_unpacked(hint) or hint, _UNKNOWN) else hint
 
@@ -177,7 +177,7 @@ class _SignatureReader:
         try:
             hints = typing.get_type_hints(probe, globalns=scope, include_extras=True)
         except Exception as error:
-            raise UnresolvedHint from error
+            raise UnresolvedHint(str(error)) from error
         return hints["hint"]
 
 

@@ -106,8 +106,8 @@ def _import(name: str) -> ModuleType:
         if isinstance(error, InvalidTask) and str(error).startswith("Queue "):
             # Django does not say where queues are listed.
             reason += (
-                " Add it to QUEUES of the task's backend in the setting TASKS, which are the variable "
-                "TASKS_QUEUES of the service."
+                " Add it to QUEUES of the task's backend in the setting TASKS; in the service, add it "
+                "to the variable TASKS_QUEUES."
             )
         raise ImproperlyConfigured(
             f"The tasks module {name} cannot be imported: {reason}"

@@ -835,6 +835,13 @@ def test_one_unresolvable_name_does_not_lose_the_other_hints():
     ]
 
 
+def test_the_warning_of_an_unresolvable_hint_says_which_name_is_not_defined():
+    (warning,) = arguments_of(corpus_of_strings.partly_unresolvable).warnings
+
+    assert "The hint of `thing` cannot be resolved (name " in warning
+    assert " is not defined)" in warning
+
+
 def test_an_unresolvable_typed_dict_of_keywords_lets_any_keyword_in_and_warns():
     assert faults(corpus_of_strings.unpacked_unresolvable, thing=1, more=2) == []
     assert "`options`" in arguments_of(corpus_of_strings.unpacked_unresolvable).warnings[0]

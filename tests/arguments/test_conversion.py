@@ -307,8 +307,14 @@ def test_a_typed_function_gives_no_warning_of_what_it_receives():
 
 
 def test_the_warnings_of_other_functions_name_the_way():
-    assert "with `tasks_api.typed`" in arguments_of(corpus.a_model.func).warnings[0]
-    assert "with `tasks_api.typed`" in arguments_of(corpus.returns_a_model.func).warnings[0]
+    assert (
+        "with the decorator `tasks_api.typed.typed`"
+        in arguments_of(corpus.a_model.func).warnings[0]
+    )
+    assert (
+        "with the decorator `tasks_api.typed.typed`"
+        in arguments_of(corpus.returns_a_model.func).warnings[0]
+    )
     assert "typed" not in arguments_of(corpus.a_callable.func).warnings[0]
     assert "typed" not in arguments_of(corpus.returns_an_odder_type.func).warnings[0]
 

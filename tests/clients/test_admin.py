@@ -104,10 +104,13 @@ def test_the_form_of_a_new_client_starts_with_what_the_command_grants(admin: Cli
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({}, ["billing may: enqueue tasks, read its own tasks; ", " of "]),
-        ({"scopes": ["read"], "task_patterns": ""}, ["billing may: read its own tasks."]),
+        ({}, ["billing can: enqueue tasks, read its own tasks. Task types: ", "has no valid key"]),
+        ({"scopes": ["read"], "task_patterns": ""}, ["billing can: read its own tasks."]),
         ({"scopes": []}, ["billing can do nothing: it has no scope."]),
-        ({"task_patterns": ""}, ["but no task type, for want of a pattern."]),
+        (
+            {"task_patterns": ""},
+            ["But its patterns match no task type, so it can enqueue nothing."],
+        ),
         (
             {"task_patterns": "service.task.*"},
             ["service.task.* matches no exposed task type; close to it: service.tasks.*"],

@@ -143,7 +143,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_created(arguments: list[str]
 
 def test_a_name_is_used_once() -> None:
     run("create_client", "billing")
-    with pytest.raises(CommandError, match="already exists"):
+    with pytest.raises(CommandError, match="already a client called"):
         run("create_client", "billing")
 
     assert ClientKey.objects.count() == 1

@@ -242,6 +242,14 @@ def test_a_byte_order_mark_is_called_one(service: LiveService, mark: bytes) -> N
     assert problem["detail"].startswith("The body begins with a byte order mark")
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_body_is_called_one(service: LiveService, body: bytes) -> None:
+    problem = service.post("/tasks/", content=body).json()
+
+    assert problem["code"] == "malformed_json"
+    assert problem["detail"] == "The body is empty; it should be JSON."
+
+
 NULLS = dict.fromkeys(("args", "queue_name", "priority", "run_after"))
 
 

@@ -151,10 +151,14 @@ def task_types(running: Running) -> set[str]:
 def test_own_tasks_are_served_and_reloaded_and_a_mistake_ends_nothing(
     run: RunCommand, write: WriteFiles
 ) -> None:
-    root = write({"bakery/tasks.py": TASKS})
+    unwise = "\n@task\ndef scales(weigh: type) -> None: ...\n"
+    root = write({"bakery/tasks.py": TASKS + unwise})
     module = root / "bakery" / "tasks.py"
-    running = run([f"--tasks={root / 'bakery'}"])
+    running = run([f"--tasks={root / 'bakery'}"], TASKS_API_TASKS="bakery.tasks.*")
     assert "    bakery.tasks.bake\n" in running.output()
+    # The sample is not exposed, so a task that is stands in its place.
+    assert '"task": "bakery.tasks.bake"' in running.curl_lines()[0]
+    assert running.output().count("The hint of `weigh`") == 1
     assert returned(running, 3) == "3 loaves"
 
     module.write_text(TASKS + "\ndef half(:\n")
@@ -169,6 +173,8 @@ def test_own_tasks_are_served_and_reloaded_and_a_mistake_ends_nothing(
     )
     wait_until(lambda: reloaded(running), what="new task type")
     wait_until(lambda: returned(running, 4) == "4 warm loaves", what="new result")
+    assert running.lines_with("worker | ", " INFO tasks_api.worker [-] The process of worker ")
+    assert not running.lines_with("worker | ", "ended with status 65")
     assert running.process.poll() is None
 
 

@@ -16,7 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from service.announcement import announcement
 from service.database import make_secret_key_file, secret_key_file
+from service.demo_key import DemoKey
 from tests.live_run import STOPPED_WITHIN, RunCommand, paste, refusal
 from tests.live_service import PROJECT, wait_until
 
@@ -290,3 +292,12 @@ def test_a_secret_key_stays_what_it_is(tmp_path: Path) -> None:
 
     assert secret_key_file(database).read_text() == first
     assert os.listdir(tmp_path) == [".secret_key"]
+
+
+def test_where_no_task_is_exposed_the_printed_line_lists_task_types() -> None:
+    key = DemoKey("tk_example", datetime(2026, 11, 22, 9, tzinfo=UTC))
+
+    lines = announcement("http://127.0.0.1:8000", key, None, [], readable=True).splitlines()
+
+    (curl,) = [line for line in lines if line.startswith("curl ")]
+    assert curl.endswith("'Authorization: Bearer tk_example' http://127.0.0.1:8000/task-types/")

@@ -89,6 +89,8 @@ def parse(body: bytes, *, max_depth: int) -> Any:
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise MalformedJSON("The body is empty; it should be JSON.") from None
         # The parser's message contains a rule of the syntax, never a value of the body.
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: see {where}. {error.msg}.") from None

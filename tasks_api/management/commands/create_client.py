@@ -34,6 +34,10 @@ class Command(PrintingCommand):
         parser.add_argument("--rate", default="", help="the rate limit, such as 100/min")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if Client.objects.filter(name=options["name"]).exists():
+            raise CommandError(
+                f"There is already a client called {options['name']}; create_key prints another key for it."
+            )
         client = Client(
             name=options["name"],
             scopes=options["scope"] or usual_scopes(),

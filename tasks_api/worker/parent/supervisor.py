@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
+from tasks_api.worker.exit_status import RELOAD
 from tasks_api.worker.parent.heartbeat import Heartbeat
 from tasks_api.worker.parent.slot import Slot
 
@@ -81,11 +82,7 @@ class Supervisor:
         for slot in self._slots:
             status = slot.check()
             if status is not None and slot.is_wanted and not self._signals:
-                logger.warning(
-                    "The process of worker %s ended with status %d and is replaced",
-                    slot.worker_id,
-                    status,
-                )
+                _log_replacement(slot.worker_id, status)
             is_due = slot.is_wanted and time.monotonic() >= slot.start_at
             if is_due and not slot.is_running and not self._signals:
                 slot.start()
@@ -139,3 +136,12 @@ class Supervisor:
     def _wake_up(self) -> None:
         with suppress(BlockingIOError):
             os.write(self._wake, b"!")
+
+
+def _log_replacement(worker_id: str, status: int) -> None:
+    if status == RELOAD:
+        logger.info("The process of worker %s is replaced: its code has changed", worker_id)
+    else:
+        logger.warning(
+            "The process of worker %s ended with status %d and is replaced", worker_id, status
+        )
