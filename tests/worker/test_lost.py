@@ -5,7 +5,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.worker.conftest import Store, Workers, wait_until
+from django.db import transaction
+
+from tests.worker.conftest import ALIAS, Store, Workers, wait_until
 
 LOST = "tasks_api.exceptions.WorkerLost"
 
@@ -77,7 +79,9 @@ def test_a_worker_that_comes_back_late_changes_nothing(
     for task_id in (failed, put_back):
         store.wait_for(task_id, "RUNNING")
     late = dict(store.workers.values_list("pid", "worker_id"))
-    signal_all([parent.pid, *late], signal.SIGSTOP)
+    # While nobody writes: on SQLite, one that stops with the lock keeps all others from writing.
+    with transaction.atomic(using=ALIAS):
+        signal_all([parent.pid, *late], signal.SIGSTOP)
 
     workers.start(lost_after=1)
     ended = {task_id: store.wait_for(task_id) for task_id in (failed, put_back)}
