@@ -17,6 +17,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from service.database import BASE_DIR
+from service.processes import write
 
 DEPTH = 4
 """How many directories deep a `tasks` module may be."""
@@ -73,6 +74,7 @@ class OwnTasks:
         uv = shutil.which("uv") or shutil.which(BASE_DIR / ".uv" / "bin" / "uv")
         if uv is None:
             raise self._refusal("uv is needed to install what it requires; `make setup` brings it")
+        write("run", f"Installing what {self._given} requires…")
         with tempfile.TemporaryDirectory() as directory:
             locked = Path(directory) / "constraints.txt"
             export = ["export", "--frozen", "--all-groups", "--no-hashes", "--no-emit-project"]

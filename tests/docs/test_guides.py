@@ -115,7 +115,14 @@ def test_the_typed_task_of_the_guide_receives_what_its_hints_say(
 
 def test_make_passes_the_directory_on() -> None:
     shown = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", "run", "TASKS=../the bakery", "ARGS=--port=8001"],
+        [
+            "make",
+            "--no-print-directory",
+            "--dry-run",
+            "run",
+            "TASKS=../the bakery",
+            "ARGS=--port=8001",
+        ],
         cwd=PROJECT,
         capture_output=True,
         text=True,
