@@ -72,7 +72,7 @@ class OwnConnection:
 
 class LentConnections:
     """
-    The connections that the code gets which a thread calls, those that it keeps in variables included.
+    The connections given to the code that a thread calls, including those that it keeps in variables.
 
     It belongs to the thread that uses it.
     """
@@ -134,7 +134,7 @@ class ConnectionsOfOtherThreads:
 
 def bypass_pools() -> None:
     """
-    Have connections really closed instead of given back to a pool, in all of this process.
+    Make this process close its connections instead of giving them back to a pool.
 
     What a task has done to its session would otherwise reach the next one, and a thread of a worker
     runs one statement after the other. Call it before the first query.

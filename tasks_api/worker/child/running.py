@@ -103,7 +103,7 @@ class TaskRunner:
                 self._surroundings.restore()
             return verdicts.successful(return_value, self._max_result_bytes)
         except BaseException as error:
-            # Once more: a timer of the task's may have gone off before, and would again.
+            # Again: a timer set by the task may have gone off before the first time, and would once more.
             self._surroundings.restore()
             return verdicts.failed(error)
 
