@@ -1,17 +1,23 @@
 """The database connections of a worker's thread: its own, and those of the code that it calls."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from weakref import WeakSet
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
 
-_PSYCOPG_IDLE = 0
+# psycopg's TransactionStatus: active, in a transaction, in a failed one; neither idle nor unknown,
+# which is that of a connection that is closed.
+_PSYCOPG_IN_TRANSACTION = {1, 2, 3}
 
 
 def answer_seconds() -> float:
@@ -66,7 +72,7 @@ class OwnConnection:
 
 class LentConnections:
     """
-    The connections that the code gets which a thread calls, those that it keeps in variables included.
+    The connections given to the code that a thread calls, including those that it keeps in variables.
 
     It belongs to the thread that uses it.
     """
@@ -90,9 +96,45 @@ class LentConnections:
         return was_in_transaction
 
 
+class ConnectionsOfOtherThreads:
+    """
+    The connections that other threads than the one that creates it open from then on.
+
+    Django keeps them for their thread alone and leaves it to that to close them. After its end they
+    stay open until Python happens to collect them, of which the server's `max_connections` may be too few.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.current_thread()
+        self._lock = threading.Lock()
+        self._opened: WeakKeyDictionary[BaseDatabaseWrapper, threading.Thread] = WeakKeyDictionary()
+        connection_created.connect(self._note)
+
+    def close_of_ended(self) -> bool:
+        """Close those whose thread has ended; tell whether one of them was in a transaction."""
+        with self._lock:
+            if not self._opened:
+                return False
+            ended = [one for one, thread in self._opened.items() if not thread.is_alive()]
+            for connection in ended:
+                del self._opened[connection]
+        was_in_transaction = False
+        for connection in ended:
+            was_in_transaction = was_in_transaction or _is_in_transaction(connection)
+            connection.inc_thread_sharing()
+            _close(connection)
+        return was_in_transaction
+
+    def _note(self, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+        thread = threading.current_thread()
+        if thread is not self._thread:
+            with self._lock:
+                self._opened[connection] = thread
+
+
 def bypass_pools() -> None:
     """
-    Have connections really closed instead of given back to a pool, in all of this process.
+    Make this process close its connections instead of giving them back to a pool.
 
     What a task has done to its session would otherwise reach the next one, and a thread of a worker
     runs one statement after the other. Call it before the first query.
@@ -109,9 +151,10 @@ def discard_all() -> None:
 
 
 def discard_open_transactions() -> None:
-    """Close the connections that are left in a transaction or with autocommit off."""
+    """Close the connections that are left in a transaction, with autocommit off or after an error."""
     for connection in connections.all(initialized_only=True):
-        if _is_in_transaction(connection) or not connection.autocommit:
+        is_sound = connection.autocommit and not connection.errors_occurred
+        if not is_sound or _is_in_transaction(connection):
             _close(connection)
             del connections[connection.alias]
 
@@ -129,5 +172,9 @@ def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
     if connection.connection is None:
         return False
     if connection.vendor == "postgresql":
-        return bool(connection.connection.info.transaction_status != _PSYCOPG_IDLE)
-    return bool(getattr(connection.connection, "in_transaction", False))
+        return connection.connection.info.transaction_status in _PSYCOPG_IN_TRANSACTION
+    try:
+        return bool(getattr(connection.connection, "in_transaction", False))
+    except sqlite3.ProgrammingError:
+        # The task has closed the driver's connection, not Django's.
+        return False

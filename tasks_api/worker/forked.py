@@ -19,8 +19,8 @@ def end_copy_of(pid: int) -> None:
         return
     error = sys.exception()
     logger.warning(
-        "Process %d, forked from the worker's process %d, ends where the code ends that forked it, "
-        "which should have called os._exit()",
+        "Process %d, forked from the worker's process %d, is ended: the code that forked it returned "
+        "in both processes; the new one should have called os._exit()",
         os.getpid(),
         pid,
     )

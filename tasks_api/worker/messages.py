@@ -3,6 +3,6 @@
 REGISTERED = b"r"
 """The child's row is written: it may begin."""
 STOP = b"s"
-"""The child is to finish its task and claim no other. A signal that says so, a task may ignore."""
+"""The child is to finish its task and claim no other. A task may ignore the signal that says the same."""
 HEARTBEAT = b"h"
 """The parent has reached the database."""

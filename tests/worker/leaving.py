@@ -1,6 +1,7 @@
 """Tasks that leave something behind in their process or database session, and tasks that look for it."""
 
 import decimal
+import gc
 import locale
 import logging
 import os
@@ -8,6 +9,7 @@ import resource
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -116,6 +118,7 @@ async def leave_session_later() -> None:
 @task
 def tell_session() -> dict[str, Any]:
     """Tell what is left of what other tasks have set."""
+    gc.enable()
     left: dict[str, Any] = {"tables": temporary_tables(connection)}
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -148,6 +151,28 @@ def hold_write_lock() -> None:
     transaction.set_autocommit(False)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_tasks_database_dbtaskresult SET priority = 99")
+
+
+@task
+def hold_write_lock_in_thread() -> None:
+    # Python would collect the thread's connection at some time, and end the transaction with it.
+    gc.disable()
+    thread = threading.Thread(target=hold_write_lock.func)
+    thread.start()
+    thread.join()
+
+
+@task
+async def hold_write_lock_in_any_thread() -> None:
+    gc.disable()
+    await sync_to_async(hold_write_lock.func, thread_sensitive=False)()
+
+
+@task
+def close_under_django() -> None:
+    """Close the driver's connection, as a server may that is stopped."""
+    connection.ensure_connection()
+    connection.connection.close()
 
 
 def never(*_: Any) -> None:

@@ -23,6 +23,9 @@ PAIRS = {
         "tell_session_of_kept_connection",
     ),
     "a write lock": ("hold_write_lock", [], "tell_session"),
+    "a write lock of a thread": ("hold_write_lock_in_thread", [], "tell_session"),
+    "a write lock of any thread": ("hold_write_lock_in_any_thread", [], "tell_session"),
+    "a connection that is closed": ("close_under_django", [], "tell_session"),
     "ignored signals": ("leave_handlers", ["ignored"], "tell_process_state"),
     "default handlers": ("leave_handlers", ["default"], "tell_process_state"),
     "handlers of its own": ("leave_handlers", ["own"], "tell_process_state"),
@@ -89,9 +92,19 @@ def test_what_leaves_a_session_has_changed_one(run: Run) -> None:
     for label in ("a session", "a session of a coroutine"):
         left = run.get(run.pairs[label][0])
         assert left.status == "SUCCESSFUL", left.traceback
-    assert run.get(run.pairs["a write lock"][0]).exception_class_path.endswith(
-        "TransactionLeftOpen"
-    )
+
+
+@pytest.mark.parametrize("whose", ["", " of a thread", " of any thread"])
+def test_a_task_fails_that_leaves_a_transaction_open(run: Run, whose: str) -> None:
+    left = run.get(run.pairs[f"a write lock{whose}"][0])
+
+    assert left.exception_class_path.endswith("TransactionLeftOpen")
+
+
+def test_a_task_that_closes_its_connection_leaves_no_transaction_open(run: Run) -> None:
+    left = run.get(run.pairs["a connection that is closed"][0])
+
+    assert left.status == "SUCCESSFUL", left.traceback
 
 
 def test_receivers_of_a_tasks_signals_are_in_its_context(run: Run) -> None:

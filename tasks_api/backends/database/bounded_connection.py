@@ -1,4 +1,4 @@
-"""psycopg's connection, with a deadline for the server's answers; only for PostgreSQL is it imported."""
+"""psycopg's connection with a deadline for the server's answers; imported only for PostgreSQL."""
 
 import time
 from contextlib import suppress

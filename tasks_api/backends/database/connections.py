@@ -1,4 +1,4 @@
-"""The connections of this process: what is done to new ones, and to those that are of no use any more."""
+"""The connections of this process: what is done to new ones, and to those that are no longer of use."""
 
 import math
 import time
@@ -44,7 +44,7 @@ def close_useless_connections(**kwargs: Any) -> None:
 
 
 def renew_connections(error: BaseException) -> None:
-    """After an error that other connections would have as well, use none that are open now."""
+    """After an error that other connections would raise as well, use none of those that are open now."""
     if not makes_connections_useless(error):
         return
     for connection in connections.all(initialized_only=True):

@@ -1,4 +1,4 @@
-"""How long the database may take to answer, for those who cannot wait for it as long as it likes."""
+"""How long the database may take to answer callers that cannot wait indefinitely."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,5 +27,5 @@ def database_answers_within(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
 
 
 def allowed_seconds() -> float | None:
-    """Return how long the database may take for the next answer; None for as long as it likes."""
+    """Return how many seconds the database has for its next answer; None if there is no limit."""
     return _seconds.get()

@@ -15,7 +15,7 @@ DATABASE_ERRORS = (DatabaseError, InterfaceError)
 # its data, or about something that neither Django nor this app uses, such as cursors by name.
 
 _UNAVAILABLE_CLASSES = (
-    "08",  # the connection; PgBouncer says 08P01 of all its troubles
+    "08",  # the connection; PgBouncer reports all its problems as 08P01
     "28",  # the password or pg_hba.conf
     "3D",  # no such database
     "40",  # deadlocks, and transactions that cannot be serialized

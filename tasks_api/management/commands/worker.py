@@ -123,6 +123,7 @@ class Command(BaseCommand):
                 "The worker supports PostgreSQL and SQLite; use db_worker for other databases."
             )
         bypass_pools()
+        journal.replace_lines_of_receivers()
         if not options["worker_id"]:
             sys.exit(self._supervise(alias, queue_names, options))
         child_options = Options(
@@ -149,7 +150,6 @@ class Command(BaseCommand):
 
     def _work(self, alias: str, child_options: Options, options: dict[str, Any]) -> int:
         worker_id, pipe = options["worker_id"], options["parent_pipe"]
-        journal.replace_lines_of_receivers()
         if not wait_until_registered(pipe):
             return REPLACE
         worker = WorkerProcess(worker_id, child_options, alias)

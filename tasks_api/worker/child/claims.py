@@ -80,8 +80,16 @@ class Claims:
         self._load_next: Callable[[], TaskRow] | None = None
         self._is_unsure = False
         self._is_away = False
-        self.heartbeat_at = time.monotonic()
-        """When the parent last reached the database."""
+        # When the parent last reached the database, and since when it has without a gap: it finds a
+        # database that is back before this process does.
+        self._heartbeat_at = self._reached_since = time.monotonic()
+
+    def note_heartbeat(self) -> None:
+        """Note that the parent has reached the database."""
+        now = time.monotonic()
+        if now - self._heartbeat_at > self._abandon_after_seconds / 2:
+            self._reached_since = now
+        self._heartbeat_at = now
 
     @property
     def may_hold_one(self) -> bool:
@@ -140,7 +148,8 @@ class Claims:
                     raise
                 if sqlstate(error):
                     last_answer_at = time.monotonic()
-                if self.heartbeat_at - last_answer_at > self._abandon_after_seconds:
+                without_us = self._heartbeat_at - max(last_answer_at, self._reached_since)
+                if without_us > self._abandon_after_seconds:
                     raise ResultAbandoned(
                         f"Its parent reaches the database, which this process has not for "
                         f"{self._abandon_after_seconds:g} seconds; the result of task {task.pk} is "

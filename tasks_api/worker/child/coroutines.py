@@ -36,9 +36,9 @@ async def _in_own_thread(start: Callable[[], Awaitable[Any]]) -> Any:
         try:
             return_value = await start()
         finally:
-            # A copy has not the thread that this would go on in.
+            # A copy lacks the thread in which this would go on.
             end_copy_of(pid)
-            # First, for they use the connections as well.
+            # First, because they use the connections as well.
             await _cancel_other_tasks()
             await asyncio.get_running_loop().shutdown_asyncgens()
             # Its own thread's, all of which end with it.

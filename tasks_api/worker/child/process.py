@@ -76,7 +76,7 @@ class WorkerProcess:
 
     def note_heartbeat(self) -> None:
         """Note that the parent has reached the database."""
-        self._claims.heartbeat_at = time.monotonic()
+        self._claims.note_heartbeat()
 
     def stop_to_reload(self) -> None:
         self.is_outdated = True

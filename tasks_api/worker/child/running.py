@@ -20,7 +20,7 @@ from tasks_api.worker.announcing import send_task_finished
 from tasks_api.worker.child.claims import Superseded, VerdictRefused
 from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.surroundings import Surroundings
-from tasks_api.worker.connection import LentConnections
+from tasks_api.worker.connection import ConnectionsOfOtherThreads, LentConnections
 from tasks_api.worker.forked import end_copy_of
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
@@ -45,6 +45,7 @@ class TaskRunner:
         self._max_result_bytes = max_result_bytes
         self._pid = os.getpid()
         self._connections = LentConnections()
+        self._connections_of_threads = ConnectionsOfOtherThreads()
         self._surroundings = Surroundings()
 
     def run(self, task: TaskRow) -> None:
@@ -60,13 +61,18 @@ class TaskRunner:
         started_at = time.monotonic()
         verdict = context.run(self._verdict_on, task)
         # First: what a task has left locked or open must not keep its own verdict waiting.
-        left_open = self._connections.close()
+        left_open = self._close_connections()
         if left_open and verdict.status == TaskResultStatus.SUCCESSFUL:
             verdict = verdicts.failed(TransactionLeftOpen())
         if self.settle(task, verdict, since=started_at) and task_finished.receivers:
             context.run(send_task_finished, task)
             self._surroundings.restore()
-            self._connections.close()
+            self._close_connections()
+
+    def _close_connections(self) -> bool:
+        """Close what code of a task has opened; tell whether any of it was in a transaction."""
+        left_open = self._connections.close()
+        return self._connections_of_threads.close_of_ended() or left_open
 
     def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
         """Store the verdict on a task; tell whether the task was still this worker's."""
@@ -97,7 +103,7 @@ class TaskRunner:
                 self._surroundings.restore()
             return verdicts.successful(return_value, self._max_result_bytes)
         except BaseException as error:
-            # Once more: a timer of the task's may have gone off before, and would again.
+            # Again: a timer set by the task may have gone off before the first time, and would once more.
             self._surroundings.restore()
             return verdicts.failed(error)
 

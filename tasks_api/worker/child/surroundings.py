@@ -27,8 +27,8 @@ class Surroundings:
     """
     The handlers of signals, the mask, timers, umask, working directory and locale at its creation.
 
-    Not what tasks rarely change without meaning it for all: environment variables, modules and their
-    variables, filters of warnings, the limits of the process.
+    Not environment variables, modules and their variables, filters of warnings or the limits of the
+    process: tasks that change these mostly mean to change them for good.
     """
 
     def __init__(self) -> None:

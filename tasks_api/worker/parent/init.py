@@ -2,8 +2,8 @@
 Process 1 of a container, where there is no other init.
 
 What tasks have started becomes a child of process 1 when its own parent is gone, and stays a zombie
-unless process 1 asks for its status. The worker's parent cannot do so for any process: it would take
-the statuses that subprocesses of an app's chores are waited for with.
+unless process 1 asks for its status. The worker's parent cannot do so for every process: it would take
+the statuses of subprocesses that an app's chores wait for.
 """
 
 import os

@@ -25,7 +25,7 @@ class Slot:
     """
     Room for one process at a time; each of them has a worker id of its own.
 
-    Only where it `may_end` is a process believed that says it is done: a task can exit so, too.
+    A process that says it is done is believed only if it `may_end`: a task can exit that way, too.
     """
 
     def __init__(self, command: Sequence[str], heartbeat: Heartbeat, *, may_end: bool) -> None:
@@ -105,7 +105,7 @@ class Slot:
         if process is None:
             return False
         try:
-            # Its status stays where it is: so long its group's id is not another's.
+            # Its status stays where it is: until it is taken, the group's id cannot become another's.
             ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return True
