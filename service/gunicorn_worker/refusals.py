@@ -1,6 +1,5 @@
 """Requests that are refused before Django sees them, with problems like its own (RFC 9457)."""
 
-import json
 import logging
 import secrets
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 from gunicorn.http import errors
 
+from tasks_api.json_text import json_bytes
 from tasks_api.logs import current_request_id
 from tasks_api.problems import BodyTooLarge, InternalError, InvalidRequest, Problem
 
@@ -91,7 +91,7 @@ def answer(refused: Refused) -> bytes:
     """Return the whole answer, after which the connection is closed."""
     problem = _problem(refused.status)
     identifier = current_request_id.get()
-    body = json.dumps(
+    body = json_bytes(
         {
             "type": f"/problems/#{problem.code}",
             "title": problem.title,
@@ -100,7 +100,7 @@ def answer(refused: Refused) -> bytes:
             "detail": refused.detail,
             "request_id": identifier,
         }
-    ).encode()
+    )
     head = (
         f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\n"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"

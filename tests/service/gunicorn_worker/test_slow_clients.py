@@ -240,5 +240,29 @@ def test_idle_connections_make_room(
     assert server.log().count("No file descriptor is left") == (0 if limited else 1)
 
 
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[2]], ids="-".join)
+def test_bodies_that_do_not_arrive_make_room(
+    start_server: StartServer, kind: tuple[str, str]
+) -> None:
+    server = start_server(*kind, also="limits.PATIENCE_SECONDS = 1000")
+    conf = Path(server.gunicorn_arguments[0].partition("=")[2])
+    conf.write_text(conf.read_text() + f"\nworker_connections = {MANY}\n")
+    server.stop_web()
+    server.start_web()
+    # A page that reads the body of a client without a key.
+    announced = head(
+        "POST /admin/login/ HTTP/1.1",
+        "Host: localhost",
+        f"Cookie: csrftoken={'a' * 32}",
+        "Content-Type: application/x-www-form-urlencoded",
+        "Content-Length: 100000",
+    )
+    with ExitStack() as stack:
+        for _ in range(2 * MANY):
+            stack.enter_context(connected(server, announced + b"csrf"))
+            assert server.get("/livez").status_code == 200
+        assert_served(server)
+
+
 def worker_pids(server: LiveService) -> list[str]:
     return [line for line in server.log().splitlines() if "Booting worker" in line]
