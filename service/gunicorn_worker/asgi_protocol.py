@@ -4,6 +4,7 @@ import contextlib
 import time
 from contextvars import Context
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,7 @@ class Protocol(ASGIProtocol):
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
         self._head = Head()
-        self._is_served = self._is_answered = False
+        self._is_served = self._is_answered = self._has_ended = False
         self._chunks: ChunkedBody | None = None
         self._left_in_body = self._content_bytes = 0
         self._ahead = b""
@@ -56,10 +57,12 @@ class Protocol(ASGIProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         connections = self.worker.connections
-        connections[self] = None
-        if len(connections) > self.cfg.worker_connections:
-            # The new one itself, when all others are served.
-            next(each for each in connections if not each._is_served).abort()
+        if len(connections) >= self.cfg.worker_connections:
+            waiting = (each for each in connections if not each._is_served)
+            without_body = (each for each in connections if each._misses_body)
+            next(chain(waiting, without_body), self).abort()
+        if not self._closed:
+            connections[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.connections.pop(self, None)
@@ -67,6 +70,8 @@ class Protocol(ASGIProtocol):
 
     def abort(self) -> None:
         self._closed = True
+        # At once: several connections can be made before this one is lost.
+        self.worker.connections.pop(self, None)
         self.transport.abort()
 
     @property
@@ -91,7 +96,9 @@ class Protocol(ASGIProtocol):
         if self._misses_body:
             self._refuse(Refused("The body ends too early."))
         elif self._is_served:
-            self._current_request.must_close = True
+            self._has_ended = True
+            if not self._ahead:
+                self._current_request.must_close = True
         else:
             self._refuse(Refused("The head of the request has no end."))
         return True
@@ -173,7 +180,7 @@ class Protocol(ASGIProtocol):
     def _begin_request(self) -> bytes:
         received = self._head.take()
         end = received.index(b"\r\n\r\n") + 4
-        self._is_served, self._is_answered = True, False
+        self._is_served = True
         self._patience = limits.PATIENCE_SECONDS
         try:
             self._callback_parser.feed(received[:end])
@@ -228,13 +235,18 @@ class Protocol(ASGIProtocol):
     def _arm_keepalive_timer(self) -> None:
         """Begin with the next request, when the one before is answered."""
         super()._arm_keepalive_timer()
-        self._is_served = False
+        self._is_served = self._is_answered = False
         self._deadline = time.monotonic() + self.cfg.keepalive
         if self.worker.connections.pop(self, self) is None:
             self.worker.connections[self] = None
         ahead, self._ahead = self._ahead, b""
         # Not in the context of the request before, whose id would be in the log.
-        Context().run(self.data_received, ahead)
+        Context().run(self._go_on, ahead)
+
+    def _go_on(self, ahead: bytes) -> None:
+        self.data_received(ahead)
+        if self._has_ended and not self.eof_received():
+            self._close_transport()
 
     # The answers.
 
