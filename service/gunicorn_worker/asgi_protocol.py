@@ -104,7 +104,7 @@ class Protocol(ASGIProtocol):
         return True
 
     def check_deadlines(self) -> None:
-        """Let go of a client that is too slow; called about twice each second."""
+        """Refuse or disconnect a client that is too slow; called about twice a second."""
         now = time.monotonic()
         unsent: int = self.transport.get_write_buffer_size()
         if unsent or self._misses_body:
@@ -170,7 +170,7 @@ class Protocol(ASGIProtocol):
                 self._chunks = None
             self._content_bytes += len(content)
             self._check_length(self._content_bytes)
-        # The body of a HEAD request reaches nobody.
+        # The body of a HEAD request is complete for the application from the beginning.
         if not self._body_receiver._complete:
             self._on_body(content)
             if not self._misses_body:
@@ -259,7 +259,7 @@ class Protocol(ASGIProtocol):
 
     def _send_error_response(self, status: int, message: str) -> None:
         if self._misses_body:
-            # The application heard of a disconnection, because gunicorn was tired of waiting.
+            # gunicorn has stopped waiting for the body and told the application of a disconnection.
             refused = Refused(_LATE_BODY, HTTPStatus.REQUEST_TIMEOUT)
         else:
             refused = refusals.internal_error()

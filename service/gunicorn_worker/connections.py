@@ -94,7 +94,7 @@ class ClientSocket(socket.socket):
 
 
 class ChunkedReader:
-    """What gunicorn's class of this name is, for `ChunkedBody`."""
+    """Takes the place of gunicorn's class of this name, and reads with `ChunkedBody`."""
 
     def __init__(self, unreader: Unreader) -> None:
         self.body = ChunkedBody()
@@ -143,7 +143,7 @@ class StrictParser(RequestParser):
 
 
 class Connection(TConn):
-    """A client's connection; between requests it belongs to the main thread and blocks nobody."""
+    """A client's connection; between requests it belongs to the main thread, which never waits for it."""
 
     sock: ClientSocket
     parser: Any
@@ -157,6 +157,8 @@ class Connection(TConn):
         self.asks_for_liveness = self.needs_patience = False
         self.to_skip = 0
         self.deadline = 0.0
+        self.is_extra = False
+        """Whether it was accepted beyond the limit, when none could be closed."""
         self.is_closing = False
         """Whether everything is sent and the rest of what the client sends is only discarded."""
 

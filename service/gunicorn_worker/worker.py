@@ -36,6 +36,7 @@ class ThreadWorker(gthread.ThreadWorker):
     - `GET /livez` has a thread of its own. Requests whose body does not arrive in time, or is chunked, have a
       few of their own, so that clients who send slowly hold up only each other.
     - At the limit of connections, or without file descriptors, the oldest that no thread has is closed.
+      If threads have all, one more is accepted, for `GET /livez`.
     - Threads wait for clients only within the limits of `service.gunicorn_worker.limits`.
     - Refused requests are answered with problems, which repeat nothing, and logged with their own id.
     """
@@ -49,7 +50,7 @@ class ThreadWorker(gthread.ThreadWorker):
         # Those whose request is left to the patient threads, which are all busy; the oldest first.
         self.queued: dict[Connection, None] = {}
         self._free_patient_threads = patient_threads(self.cfg.threads)
-        self._shortage = limits.Shortage()
+        self._shortage, self._overload = limits.Shortage(), limits.Overload()
         self._next_attempt = self._next_look = 0.0
 
     @classmethod
@@ -69,7 +70,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
     def accept(self, listener: Any) -> None:
         is_full = self.nr_conns >= self.cfg.worker_connections
-        if is_full and self._oldest() is None:
+        if self.nr_conns > self.cfg.worker_connections and self._oldest() is None:
             self._pause_accepting()
             return
         try:
@@ -85,11 +86,13 @@ class ThreadWorker(gthread.ThreadWorker):
         if is_full:
             # Only now: another process may have taken the connection.
             self._close_oldest()
+        is_extra = self.nr_conns >= self.cfg.worker_connections
         descriptor = accepted.detach()
         client = ClientSocket(accepted.family, accepted.type, accepted.proto, descriptor)
         self.nr_conns += 1
         connection = Connection(self.cfg, client, address, listener.getsockname())
         connection.deadline = time.monotonic() + limits.HEAD_SECONDS
+        connection.is_extra = is_extra
         self._read(connection)
 
     def _oldest(self) -> Connection | None:
@@ -144,6 +147,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         was_idle, had_head = connection.is_idle, connection.has_head
+        had_to_skip = connection.to_skip > 0
         try:
             connection.feed(data)
         except Refused as refused:
@@ -157,9 +161,16 @@ class ThreadWorker(gthread.ThreadWorker):
         elif was_idle and not connection.is_idle:
             connection.deadline = time.monotonic() + limits.HEAD_SECONDS
             self._stop_waiting(connection)
+        elif had_to_skip and not connection.to_skip:
+            connection.deadline = time.monotonic() + self.cfg.keepalive
         self._wait(connection)
 
     def _serve(self, connection: Connection) -> None:
+        is_full = self.nr_conns > self.cfg.worker_connections
+        if is_full and connection.is_extra and not connection.head.asks_for_liveness:
+            self._overload.report()
+            self._close(connection)
+            return
         self._stop_waiting(connection)
         connection.begin_request()
         self.enqueue_req(connection)
