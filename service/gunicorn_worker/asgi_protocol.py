@@ -58,7 +58,7 @@ class Protocol(ASGIProtocol):
         super().connection_made(transport)
         connections = self.worker.connections
         if len(connections) >= self.cfg.worker_connections:
-            waiting = (each for each in connections if not each._is_served)
+            waiting = (each for each in connections if each._closed or not each._is_served)
             without_body = (each for each in connections if each._misses_body)
             next(chain(waiting, without_body), self).abort()
         if not self._closed:
@@ -85,6 +85,10 @@ class Protocol(ASGIProtocol):
             return
         self._closed = True
         self._deadline = time.monotonic() + limits.LINGER_SECONDS
+        if self._has_ended:
+            # Nothing can follow that is to be discarded.
+            self.transport.close()
+            return
         with contextlib.suppress(OSError, RuntimeError):
             self.transport.write_eof()
         self._resume_reading()
@@ -93,10 +97,10 @@ class Protocol(ASGIProtocol):
         """Keep the connection until what the client has asked for is answered."""
         if self._closed or self.is_idle:
             return False
+        self._has_ended = True
         if self._misses_body:
             self._refuse(Refused("The body ends too early."))
         elif self._is_served:
-            self._has_ended = True
             if not self._ahead:
                 self._current_request.must_close = True
         else:

@@ -105,7 +105,10 @@ def test_a_connection_is_kept_as_long_after_a_body_that_was_skipped(
 ) -> None:
     refused = post(threaded_server, f"Content-Length: {len(BODY)}", keyed=False) + BODY
     with connected(threaded_server, refused) as kept:
-        assert kept.recv(65536).startswith(b"HTTP/1.1 401 ")
+        answer = kept.recv(65536)
+        while not answer.endswith(b"}"):
+            answer += kept.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 401 ")
         with connected(threaded_server, HALF_A_HEAD) as late:
             problem_of(everything_from(late), 408)
         kept.sendall(LIVEZ)
