@@ -280,7 +280,8 @@ def test_liveness_has_room_where_every_connection_waits_for_a_thread(
     limit_connections(server, MANY)
     waiting = post(server, f"Content-Length: {len(BODY)}", "Prefer: wait=30") + BODY
     with ExitStack() as stack:
-        for _ in range(MANY):
+        # More than fit: one that has not been read yet may be closed for another.
+        for _ in range(2 * MANY):
             stack.enter_context(connected(server, waiting))
         for _ in range(3):
             with connected(server, LIVEZ) as connection:
