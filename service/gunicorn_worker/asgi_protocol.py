@@ -4,6 +4,7 @@ import contextlib
 import time
 from contextvars import Context
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,7 @@ class Protocol(ASGIProtocol):
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
         self._head = Head()
-        self._is_served = self._is_answered = False
+        self._is_served = self._is_answered = self._has_ended = False
         self._chunks: ChunkedBody | None = None
         self._left_in_body = self._content_bytes = 0
         self._ahead = b""
@@ -56,10 +57,12 @@ class Protocol(ASGIProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         connections = self.worker.connections
-        connections[self] = None
-        if len(connections) > self.cfg.worker_connections:
-            # The new one itself, when all others are served.
-            next(each for each in connections if not each._is_served).abort()
+        if len(connections) >= self.cfg.worker_connections:
+            waiting = (each for each in connections if each._closed or not each._is_served)
+            without_body = (each for each in connections if each._misses_body)
+            next(chain(waiting, without_body), self).abort()
+        if not self._closed:
+            connections[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.connections.pop(self, None)
@@ -67,6 +70,8 @@ class Protocol(ASGIProtocol):
 
     def abort(self) -> None:
         self._closed = True
+        # At once: several connections can be made before this one is lost.
+        self.worker.connections.pop(self, None)
         self.transport.abort()
 
     @property
@@ -80,6 +85,10 @@ class Protocol(ASGIProtocol):
             return
         self._closed = True
         self._deadline = time.monotonic() + limits.LINGER_SECONDS
+        if self._has_ended:
+            # Nothing can follow that is to be discarded.
+            self.transport.close()
+            return
         with contextlib.suppress(OSError, RuntimeError):
             self.transport.write_eof()
         self._resume_reading()
@@ -88,16 +97,18 @@ class Protocol(ASGIProtocol):
         """Keep the connection until what the client has asked for is answered."""
         if self._closed or self.is_idle:
             return False
+        self._has_ended = True
         if self._misses_body:
             self._refuse(Refused("The body ends too early."))
         elif self._is_served:
-            self._current_request.must_close = True
+            if not self._ahead:
+                self._current_request.must_close = True
         else:
             self._refuse(Refused("The head of the request has no end."))
         return True
 
     def check_deadlines(self) -> None:
-        """Let go of a client that is too slow; called about twice each second."""
+        """Refuse or disconnect a client that is too slow; called about twice a second."""
         now = time.monotonic()
         unsent: int = self.transport.get_write_buffer_size()
         if unsent or self._misses_body:
@@ -163,7 +174,7 @@ class Protocol(ASGIProtocol):
                 self._chunks = None
             self._content_bytes += len(content)
             self._check_length(self._content_bytes)
-        # The body of a HEAD request reaches nobody.
+        # The body of a HEAD request is complete for the application from the beginning.
         if not self._body_receiver._complete:
             self._on_body(content)
             if not self._misses_body:
@@ -173,7 +184,7 @@ class Protocol(ASGIProtocol):
     def _begin_request(self) -> bytes:
         received = self._head.take()
         end = received.index(b"\r\n\r\n") + 4
-        self._is_served, self._is_answered = True, False
+        self._is_served = True
         self._patience = limits.PATIENCE_SECONDS
         try:
             self._callback_parser.feed(received[:end])
@@ -228,13 +239,18 @@ class Protocol(ASGIProtocol):
     def _arm_keepalive_timer(self) -> None:
         """Begin with the next request, when the one before is answered."""
         super()._arm_keepalive_timer()
-        self._is_served = False
+        self._is_served = self._is_answered = False
         self._deadline = time.monotonic() + self.cfg.keepalive
         if self.worker.connections.pop(self, self) is None:
             self.worker.connections[self] = None
         ahead, self._ahead = self._ahead, b""
         # Not in the context of the request before, whose id would be in the log.
-        Context().run(self.data_received, ahead)
+        Context().run(self._go_on, ahead)
+
+    def _go_on(self, ahead: bytes) -> None:
+        self.data_received(ahead)
+        if self._has_ended and not self.eof_received():
+            self._close_transport()
 
     # The answers.
 
@@ -247,7 +263,7 @@ class Protocol(ASGIProtocol):
 
     def _send_error_response(self, status: int, message: str) -> None:
         if self._misses_body:
-            # The application heard of a disconnection, because gunicorn was tired of waiting.
+            # gunicorn has stopped waiting for the body and told the application of a disconnection.
             refused = Refused(_LATE_BODY, HTTPStatus.REQUEST_TIMEOUT)
         else:
             refused = refusals.internal_error()

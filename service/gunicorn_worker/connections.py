@@ -5,7 +5,8 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from gunicorn.config import Config
 from gunicorn.http.body import Body, LengthReader
@@ -44,16 +45,10 @@ class ClientSocket(socket.socket):
             super().send(data, socket.MSG_DONTWAIT)
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        try:
-            return super().recv(bufsize, flags | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return self._wait_for(super().recv, bufsize, len)
+        return self._transfer(super().recv, bufsize, flags, len)
 
     def send(self, data: Any, flags: int = 0) -> int:
-        try:
-            return super().send(data, flags | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return self._wait_for(super().send, data, int)
+        return self._transfer(super().send, data, flags, int)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         sent = self.send(data)
@@ -62,31 +57,44 @@ class ClientSocket(socket.socket):
             while rest:
                 rest = rest[self.send(rest) :]
 
-    def _wait_for[Given, Taken](
-        self, transfer: Callable[[Given], Taken], given: Given, size: Callable[[Taken], int]
+    def _transfer[Given, Taken](
+        self,
+        transfer: Callable[[Given, int], Taken],
+        given: Given,
+        flags: int,
+        size: Callable[[Taken], int],
     ) -> Taken:
+        waited = 0.0
+        try:
+            taken = transfer(given, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            started = time.monotonic()
+            taken = self._wait_for(partial(transfer, given, flags))
+            waited = time.monotonic() - started
+        # What is transferred at once counts as well: clients send in bursts.
+        waited -= size(taken) / limits.LEAST_BYTES_PER_SECOND
+        self.patience = min(self.patience - waited, limits.PATIENCE_SECONDS)
+        return taken
+
+    def _wait_for[Taken](self, transfer: Callable[[], Taken]) -> Taken:
         if self.patience <= 0:
             self._give_up()
-        started = time.monotonic()
         self.settimeout(self.patience)
         try:
-            taken = transfer(given)
+            return transfer()
         except TimeoutError:
             self._give_up()
         finally:
             self.settimeout(None)
-        waited = time.monotonic() - started - size(taken) / limits.LEAST_BYTES_PER_SECOND
-        self.patience = min(self.patience - waited, limits.PATIENCE_SECONDS)
-        return taken
 
-    def _give_up(self) -> None:
+    def _give_up(self) -> NoReturn:
         self.is_broken = True
         # As if the client had gone: gunicorn closes the connection and is silent about it.
         raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
 
 
 class ChunkedReader:
-    """What gunicorn's class of this name is, for `ChunkedBody`."""
+    """Takes the place of gunicorn's class of this name, and reads with `ChunkedBody`."""
 
     def __init__(self, unreader: Unreader) -> None:
         self.body = ChunkedBody()
@@ -135,7 +143,7 @@ class StrictParser(RequestParser):
 
 
 class Connection(TConn):
-    """A client's connection; between requests it belongs to the main thread and blocks nobody."""
+    """A client's connection; between requests it belongs to the main thread, which never waits for it."""
 
     sock: ClientSocket
     parser: Any
@@ -149,6 +157,8 @@ class Connection(TConn):
         self.asks_for_liveness = self.needs_patience = False
         self.to_skip = 0
         self.deadline = 0.0
+        self.is_extra = False
+        """Whether it was accepted beyond the limit, when none could be closed."""
         self.is_closing = False
         """Whether everything is sent and the rest of what the client sends is only discarded."""
 
@@ -174,7 +184,7 @@ class Connection(TConn):
     def begin_request(self) -> None:
         """Hand the bytes of a complete head, and what follows them, to the parser."""
         self.asks_for_liveness = self.head.asks_for_liveness
-        self.needs_patience = self.head.missing != 0
+        self.needs_patience = self.head.missing != 0 and not self.asks_for_liveness
         # The thread that answers health checks waits for nobody.
         self.sock.patience = 0.0 if self.asks_for_liveness else limits.PATIENCE_SECONDS
         self.parser.unreader.unread(self.head.take())

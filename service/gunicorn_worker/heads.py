@@ -1,8 +1,8 @@
 """
 The heads of requests, checked before gunicorn's parsers see them.
 
-Of what RFC 9112 forbids, gunicorn's two parsers accept different things; the one in C, for example, lines
-that end with a bare LF, folded lines and several spaces. Here one expression says what is accepted.
+gunicorn's two parsers accept different things that RFC 9112 forbids; the one in C, for example, accepts
+bare line feeds, folded lines and double spaces. Here one expression says what is accepted.
 """
 
 import re
@@ -83,7 +83,7 @@ class Head:
 
 def check_framing(headers: list[tuple[str, str]], version: tuple[int, int]) -> None:
     """
-    Check the headers that say where a request ends and whom it is for; their names are in upper case.
+    Check the headers that say where a request ends and which host it is for; names are in upper case.
 
     Raises:
         Refused: HTTP/1.1 without `Host`, a `Transfer-Encoding` other than `chunked`, or a length that is none.

@@ -1,4 +1,4 @@
-"""How long and how much the web processes take from one client before they let go of it."""
+"""How long the web processes wait for one client, and how much they accept from it."""
 
 import errno
 import logging
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 30
 """How long the server waits for a client altogether, in the middle of a request and its answer."""
 
 LEAST_BYTES_PER_SECOND = 16 * 1024
-"""What a client sends or receives at this rate is not counted as waiting."""
+"""Time in which a client sends or receives at this rate is not counted as waiting."""
 
 LINGER_SECONDS = 2
 """How long a closed connection is still read, so that the client gets the answer (RFC 9112, 9.6)."""
@@ -41,7 +41,7 @@ MAX_TRAILER_BYTES = 8 * 1024
 """All trailers of a body."""
 
 MAX_CHUNK_OVERHEAD_BYTES = 16 * 1024
-"""What the chunks of a body may add to twice its length; each chunk has 16 bytes free."""
+"""How far chunk headers may exceed twice the length of the content, after 16 bytes for each chunk."""
 
 
 def check_plain_http(cfg: Config) -> None:
@@ -61,7 +61,12 @@ def check_plain_http(cfg: Config) -> None:
 
 
 class Shortage:
-    """Tells of missing file descriptors, at most once in a minute."""
+    """Reports missing file descriptors, at most once a minute."""
+
+    message = (
+        "No file descriptor is left for a new connection; the oldest idle ones are closed. "
+        "Raise RLIMIT_NOFILE (ulimit -n)."
+    )
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -69,7 +74,13 @@ class Shortage:
     def report(self) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 60
-            logger.error(
-                "No file descriptor is left for a new connection; the oldest idle ones are closed. "
-                "Raise RLIMIT_NOFILE (ulimit -n)."
-            )
+            logger.error(self.message)
+
+
+class Overload(Shortage):
+    """Reports that threads are needed for all connections, at most once a minute."""
+
+    message = (
+        "All connections that this process may have are waiting for a thread; new ones are closed, "
+        "except for /livez. Raise WEB_THREADS or WEB_CONCURRENCY."
+    )

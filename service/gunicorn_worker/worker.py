@@ -35,7 +35,8 @@ class ThreadWorker(gthread.ThreadWorker):
       never waits for a client. gunicorn does all of this in threads, or waits in the main thread.
     - `GET /livez` has a thread of its own. Requests whose body does not arrive in time, or is chunked, have a
       few of their own, so that clients who send slowly hold up only each other.
-    - At the limit of connections, or without file descriptors, the oldest that waits is closed.
+    - At the limit of connections, or without file descriptors, the oldest that no thread has is closed.
+      If threads have all, one more is accepted, for `GET /livez`.
     - Threads wait for clients only within the limits of `service.gunicorn_worker.limits`.
     - Refused requests are answered with problems, which repeat nothing, and logged with their own id.
     """
@@ -44,9 +45,12 @@ class ThreadWorker(gthread.ThreadWorker):
         super().__init__(*args, **kwargs)
         # The limit is applied where connections are accepted.
         self.worker_connections = sys.maxsize
-        # Those that no thread has, the one that has waited longest first.
+        # Those that the main thread reads from, the one that has waited longest first.
         self.waiting: dict[Connection, None] = {}
-        self._shortage = limits.Shortage()
+        # Those whose request is left to the patient threads, which are all busy; the oldest first.
+        self.queued: dict[Connection, None] = {}
+        self._free_patient_threads = patient_threads(self.cfg.threads)
+        self._shortage, self._overload = limits.Shortage(), limits.Overload()
         self._next_attempt = self._next_look = 0.0
 
     @classmethod
@@ -61,12 +65,12 @@ class ThreadWorker(gthread.ThreadWorker):
     # Accepting connections.
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
-        has_room = bool(self.waiting) or self._next_attempt <= time.monotonic()
+        has_room = self._oldest() is not None or self._next_attempt <= time.monotonic()
         super().set_accept_enabled(bool(enabled) and has_room)
 
     def accept(self, listener: Any) -> None:
         is_full = self.nr_conns >= self.cfg.worker_connections
-        if is_full and not self.waiting:
+        if self.nr_conns > self.cfg.worker_connections and self._oldest() is None:
             self._pause_accepting()
             return
         try:
@@ -82,15 +86,21 @@ class ThreadWorker(gthread.ThreadWorker):
         if is_full:
             # Only now: another process may have taken the connection.
             self._close_oldest()
+        is_extra = self.nr_conns >= self.cfg.worker_connections
         descriptor = accepted.detach()
         client = ClientSocket(accepted.family, accepted.type, accepted.proto, descriptor)
         self.nr_conns += 1
         connection = Connection(self.cfg, client, address, listener.getsockname())
         connection.deadline = time.monotonic() + limits.HEAD_SECONDS
+        connection.is_extra = is_extra
         self._read(connection)
 
+    def _oldest(self) -> Connection | None:
+        """Return what to close first: an idle connection rather than one whose request is queued."""
+        return next(iter(self.waiting), None) or next(iter(self.queued), None)
+
     def _close_oldest(self) -> bool:
-        oldest = next(iter(self.waiting), None)
+        oldest = self._oldest()
         if oldest is not None:
             self._close(oldest)
         return oldest is not None
@@ -137,6 +147,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         was_idle, had_head = connection.is_idle, connection.has_head
+        had_to_skip = connection.to_skip > 0
         try:
             connection.feed(data)
         except Refused as refused:
@@ -150,9 +161,16 @@ class ThreadWorker(gthread.ThreadWorker):
         elif was_idle and not connection.is_idle:
             connection.deadline = time.monotonic() + limits.HEAD_SECONDS
             self._stop_waiting(connection)
+        elif had_to_skip and not connection.to_skip:
+            connection.deadline = time.monotonic() + self.cfg.keepalive
         self._wait(connection)
 
     def _serve(self, connection: Connection) -> None:
+        is_full = self.nr_conns > self.cfg.worker_connections
+        if is_full and connection.is_extra and not connection.head.asks_for_liveness:
+            self._overload.report()
+            self._close(connection)
+            return
         self._stop_waiting(connection)
         connection.begin_request()
         self.enqueue_req(connection)
@@ -174,6 +192,7 @@ class ThreadWorker(gthread.ThreadWorker):
 
     def _close(self, connection: Connection) -> None:
         self._stop_waiting(connection)
+        self.queued.pop(connection, None)
         self.nr_conns -= 1
         connection.close()
 
@@ -199,9 +218,21 @@ class ThreadWorker(gthread.ThreadWorker):
     # Requests, in threads.
 
     def enqueue_req(self, conn: Any) -> None:
-        pool = self.patient_threads if conn.needs_patience else self.tpool
-        if conn.asks_for_liveness:
-            pool = self.liveness_thread
+        if conn.needs_patience:
+            self.queued[conn] = None
+            self._serve_queued()
+        else:
+            self._submit(conn, self.liveness_thread if conn.asks_for_liveness else self.tpool)
+
+    def _serve_queued(self) -> None:
+        # Not in the queue of the pool, from which a connection could not be closed.
+        if self.queued and self._free_patient_threads:
+            self._free_patient_threads -= 1
+            oldest = next(iter(self.queued))
+            del self.queued[oldest]
+            self._submit(oldest, self.patient_threads)
+
+    def _submit(self, conn: Connection, pool: ThreadPoolExecutor) -> None:
         pool.submit(self.handle, conn).add_done_callback(
             lambda served: self.method_queue.defer(self.finish_request, conn, served)
         )
@@ -220,6 +251,9 @@ class ThreadWorker(gthread.ThreadWorker):
             refusals.send_internal_error(req, client, exc)
 
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
+        if conn.needs_patience:
+            self._free_patient_threads += 1
+            self._serve_queued()
         keeps = not fs.cancelled() and fs.exception() is None and fs.result() is True
         if not (keeps and self.alive):
             self._linger(conn)

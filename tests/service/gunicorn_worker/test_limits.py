@@ -153,6 +153,22 @@ def test_a_client_that_drips_wears_out_the_patience(
     client.close()
 
 
+def test_what_arrives_in_bursts_counts_as_a_whole(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    ours, client = pair
+    burst = int(0.1 * limits.LEAST_BYTES_PER_SECOND)
+    ours.patience = 0.1
+
+    client.send(bytes(burst))
+    while burst:
+        burst -= len(ours.recv(100))
+
+    assert ours.patience == pytest.approx(0.2, abs=0.01)
+    ours.close()
+    client.close()
+
+
 def test_a_client_that_does_not_read_wears_out_the_patience(
     pair: tuple[ClientSocket, socket.socket],
 ) -> None:
@@ -214,4 +230,4 @@ def test_an_error_outside_of_django_shows_no_query(caplog: pytest.LogCaptureFixt
     assert "GET /tasks/ failed" in caplog.text
     assert "secret" not in caplog.text + repr(sent)
     assert sent[0].startswith(b"HTTP/1.1 500 ")
-    assert b'"code": "internal_error"' in sent[0]
+    assert b'"code":"internal_error"' in sent[0]

@@ -169,6 +169,21 @@ def test_requests_that_are_sent_without_waiting_are_all_answered(server: LiveSer
     assert server.raw(chunked + b"0\r\n\r\n" + end).startswith(b"HTTP/1.1 401 ")
 
 
+def test_requests_before_the_end_of_a_client_are_all_answered(server: LiveService) -> None:
+    livez = head("GET /livez HTTP/1.1", "Host: localhost")
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as connection:
+        connection.sendall(livez * 3)
+        connection.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200 ") == 3
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as connection:
+        connection.sendall(livez * 2 + livez[:-2])
+        connection.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+    assert answers.count(b"HTTP/1.1 400 ") == 1
+
+
 @pytest.mark.parametrize(
     ("line", "scheme"),
     [

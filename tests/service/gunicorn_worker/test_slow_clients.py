@@ -100,6 +100,21 @@ def test_the_body_of_a_refused_request_occupies_nothing(server: LiveService) -> 
             assert everything_from(connection).startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 408 "))
 
 
+def test_a_connection_is_kept_as_long_after_a_body_that_was_skipped(
+    threaded_server: LiveService,
+) -> None:
+    refused = post(threaded_server, f"Content-Length: {len(BODY)}", keyed=False) + BODY
+    with connected(threaded_server, refused) as kept:
+        answer = kept.recv(65536)
+        while not answer.endswith(b"}"):
+            answer += kept.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        with connected(threaded_server, HALF_A_HEAD) as late:
+            problem_of(everything_from(late), 408)
+        kept.sendall(LIVEZ)
+        assert_alive(kept)
+
+
 def test_a_dripped_body_holds_up_nobody_else_and_has_a_deadline(
     server: LiveService,
 ) -> None:
@@ -221,10 +236,7 @@ def test_idle_connections_make_room(
     server = start_server(*kind, also=also)
     if not limited:
         # More connections are allowed than there are descriptors.
-        conf = Path(server.gunicorn_arguments[0].partition("=")[2])
-        conf.write_text(conf.read_text() + "\nworker_connections = 1000\n")
-        server.stop_web()
-        server.start_web()
+        limit_connections(server, 1000)
     pids = worker_pids(server)
     with ExitStack() as stack:
         idle = []
@@ -238,6 +250,52 @@ def test_idle_connections_make_room(
         assert_alive(idle[-1])
     assert worker_pids(server) == pids
     assert server.log().count("No file descriptor is left") == (0 if limited else 1)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[2]], ids="-".join)
+def test_bodies_that_do_not_arrive_make_room(
+    start_server: StartServer, kind: tuple[str, str]
+) -> None:
+    server = start_server(*kind, also="limits.PATIENCE_SECONDS = 1000")
+    limit_connections(server, MANY)
+    # A page that reads the body of a client without a key.
+    announced = head(
+        "POST /admin/login/ HTTP/1.1",
+        "Host: localhost",
+        f"Cookie: csrftoken={'a' * 32}",
+        "Content-Type: application/x-www-form-urlencoded",
+        "Content-Length: 100000",
+    )
+    with ExitStack() as stack:
+        for _ in range(2 * MANY):
+            stack.enter_context(connected(server, announced + b"csrf"))
+            assert server.get("/livez").status_code == 200
+        assert_served(server)
+
+
+def test_liveness_has_room_where_every_connection_waits_for_a_thread(
+    start_server: StartServer,
+) -> None:
+    server = start_server(*KINDS[0])
+    limit_connections(server, MANY)
+    waiting = post(server, f"Content-Length: {len(BODY)}", "Prefer: wait=30") + BODY
+    with ExitStack() as stack:
+        # More than fit: one that has not been read yet may be closed for another.
+        for _ in range(2 * MANY):
+            stack.enter_context(connected(server, waiting))
+        for _ in range(3):
+            with connected(server, LIVEZ) as connection:
+                assert_alive(connection)
+            with connected(server, head("GET / HTTP/1.1", "Host: localhost")) as connection:
+                assert everything_from(connection) == b""
+        assert server.log().count("are waiting for a thread") == 1
+
+
+def limit_connections(server: LiveService, limit: int) -> None:
+    conf = Path(server.gunicorn_arguments[0].partition("=")[2])
+    conf.write_text(conf.read_text() + f"\nworker_connections = {limit}\n")
+    server.stop_web()
+    server.start_web()
 
 
 def worker_pids(server: LiveService) -> list[str]:
