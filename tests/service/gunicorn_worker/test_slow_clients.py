@@ -2,8 +2,9 @@
 
 import select
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -278,11 +279,23 @@ def test_liveness_has_room_where_every_connection_waits_for_a_thread(
 ) -> None:
     server = start_server(*KINDS[0])
     limit_connections(server, MANY)
-    waiting = post(server, f"Content-Length: {len(BODY)}", "Prefer: wait=30") + BODY
-    with ExitStack() as stack:
-        # More than fit: one that has not been read yet may be closed for another.
-        for _ in range(2 * MANY):
+    waiting = post(server, f"Content-Length: {len(BODY)}") + BODY
+    database = sqlite3.connect(server.database_url.removeprefix("sqlite:///"))
+    with ExitStack() as stack, closing(database):
+        # What the threads wait for.
+        database.execute("BEGIN IMMEDIATE")
+
+        def is_full() -> bool:
+            connection = stack.enter_context(connected(server, waiting))
+            connection.settimeout(0.2)
+            with suppress(TimeoutError):
+                return everything_from(connection) == b""
+            return False
+
+        for _ in range(MANY):
             stack.enter_context(connected(server, waiting))
+        # One that has not been read yet may have been closed for another.
+        wait_until(is_full, what="end of the room")
         for _ in range(3):
             with connected(server, LIVEZ) as connection:
                 assert_alive(connection)
