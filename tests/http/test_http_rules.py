@@ -150,6 +150,8 @@ def test_head_answers_as_get_without_a_body(service: LiveService, task_path: str
     for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control", "Vary"):
         assert head.headers[name] == get.headers[name]
     assert service.client.head("/tasks/x/").status_code == 404
+    # A warning of gunicorn's.
+    assert "no-body response" not in service.log()
 
 
 @pytest.mark.parametrize(

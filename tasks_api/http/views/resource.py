@@ -150,10 +150,11 @@ class Resource(APIView):
         if request.method in {"GET", "HEAD"}:
             response.headers["Cache-Control"] = "private, no-cache"
             patch_vary_headers(response, ("Authorization", "Prefer"))
+        complete = _leave_body_out if request.method == "HEAD" else _set_length
         if isinstance(response, Response):
-            response.add_post_render_callback(_set_length)
+            response.add_post_render_callback(complete)
         else:
-            _set_length(response)
+            complete(response)
         return response
 
 
@@ -170,3 +171,10 @@ def _set_length(response: Any) -> None:
     if response.status_code not in {204, 304} and not response.streaming:
         # RFC 9110, section 8.6: answers with these two have no body.
         response.headers["Content-Length"] = str(len(response.content))
+
+
+def _leave_body_out(response: Any) -> None:
+    """Keep the length of the body that GET has; servers warn about a body that they cannot send."""
+    _set_length(response)
+    if not response.streaming:
+        response.content = b""
