@@ -23,8 +23,10 @@ setup: .venv/.installed ## Install everything from uv.lock
 run: setup ## Start the service on SQLite or DATABASE_URL, with your own tasks: TASKS=../bakery
 	@exec $(PYTHON) -m service run $(if $(TASKS),--tasks='$(TASKS)') $(ARGS)
 
-# Each process starts a service of its own: more than a few bring nothing.
-PYTEST := .venv/bin/pytest --numprocesses auto --maxprocesses 4 --cov
+# One more than there are processors, because many tests wait; each starts a service of its own, so that
+# more than a few bring nothing.
+PYTEST_PROCESSES = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
+PYTEST = .venv/bin/pytest --numprocesses $(PYTEST_PROCESSES) --cov
 
 test: lint ## Lint, then test on SQLite and on PostgreSQL, one of its own without DATABASE_URL
 	@.venv/bin/coverage erase
