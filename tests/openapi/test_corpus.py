@@ -58,8 +58,8 @@ def test_the_system_check_tells_the_authors_what_a_hint_cannot_do(tmp_path: Path
     )
     assert (
         "(tasks_api.W002) The task tests.arguments.signatures_corpus.a_date: The hint of `value` is "
-        "datetime.date, but the function receives the JSON string as it was sent; with "
-        "`tasks_api.typed` it receives what the hint says." in told
+        "datetime.date, but the function receives the JSON string as it was sent; with the decorator "
+        "`tasks_api.typed.typed` below `@task`, it receives what the hint says." in told
     )
 
 
