@@ -11,9 +11,8 @@ from rest_framework.request import Request
 from tasks_api.json_text import json_bytes
 from tasks_api.problems import NotAcceptable
 
-_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
-# RFC 9110, section 12.4.2: q=0 excludes what it is about.
-_NO_QUALITY = re.compile(r"q=0(\.0{0,3})?", re.ASCII | re.IGNORECASE)
+# RFC 9110, section 12.4.2.
+_QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
 
 
 class JSONRenderer(BaseRenderer):
@@ -61,28 +60,30 @@ class AcceptJSON(BaseContentNegotiation):
     @staticmethod
     def _admits_json(accept: str) -> bool:
         """Judge by the most specific range that matches; ignore parameters such as a charset."""
-        admitted: dict[str, bool] = {}
-        for text in accept.split(","):
-            media_range, *parameters = (part.strip() for part in text.split(";"))
-            if "/" in media_range:
-                is_admitted = not any(map(_NO_QUALITY.fullmatch, parameters))
-                name = media_range.lower()
-                admitted[name] = admitted.get(name, False) or is_admitted
+        qualities = _qualities(accept)
         for name in ("application/json", "application/*", "*/*"):
-            if name in admitted:
-                return admitted[name]
-        return not admitted
+            if name in qualities:
+                return qualities[name] > 0
+        return not qualities
 
 
 def prefers_html(accept: str) -> bool:
     """Return whether `Accept` names `text/html`, and JSON not or less: what browsers send."""
-    qualities = {"text/html": 0.0, "application/json": 0.0}
+    qualities = _qualities(accept)
+    return qualities.get("text/html", 0.0) > qualities.get("application/json", 0.0)
+
+
+def _qualities(accept: str) -> dict[str, float]:
+    """Return the quality of each range in `Accept`; what is no range is skipped, an odd quality is 1."""
+    qualities: dict[str, float] = {}
     for text in accept.split(","):
-        media_type, _, parameters = text.partition(";")
-        if (name := media_type.strip().lower()) in qualities:
-            quality = _QUALITY.search(f";{parameters}")
-            qualities[name] = max(qualities[name], float(quality[1]) if quality else 1.0)
-    return qualities["text/html"] > qualities["application/json"]
+        media_range, *parameters = (part.strip() for part in text.split(";"))
+        if "/" in media_range:
+            given = [found[1] for each in parameters if (found := _QUALITY.fullmatch(each))]
+            name = media_range.lower()
+            quality = float(given[0]) if given else 1.0
+            qualities[name] = max(qualities.get(name, 0.0), quality)
+    return qualities
 
 
 class AcceptAnything(AcceptJSON):
