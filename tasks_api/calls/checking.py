@@ -73,6 +73,8 @@ def require_object(body: Any) -> None:
 
 def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
     """Leave out optional members that are null, which is the same as absent."""
+    if None not in body.values():
+        return body
     optional = (*MEMBERS[1:], *call_members)
     return {
         name: value for name, value in body.items() if value is not None or name not in optional
