@@ -74,6 +74,16 @@ def servers() -> dict[tuple[str, str], LiveService]:
     return {}
 
 
+def _server_of(
+    kind: tuple[str, str],
+    servers: dict[tuple[str, str], LiveService],
+    start_server: StartServer,
+) -> LiveService:
+    if kind not in servers:
+        servers[kind] = start_server(*kind)
+    return servers[kind]
+
+
 @pytest.fixture(params=KINDS, ids="-".join)
 def server(
     request: pytest.FixtureRequest,
@@ -81,9 +91,7 @@ def server(
     start_server: StartServer,
 ) -> LiveService:
     """The service, once for each worker class and parser; tests share it."""
-    if request.param not in servers:
-        servers[request.param] = start_server(*request.param)
-    return servers[request.param]
+    return _server_of(request.param, servers, start_server)
 
 
 @pytest.fixture(params=KINDS[:2], ids="-".join)
@@ -93,6 +101,4 @@ def threaded_server(
     start_server: StartServer,
 ) -> LiveService:
     """The service under the threaded worker, once for each parser."""
-    if request.param not in servers:
-        servers[request.param] = start_server(*request.param)
-    return servers[request.param]
+    return _server_of(request.param, servers, start_server)
