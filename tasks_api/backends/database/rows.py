@@ -41,7 +41,7 @@ def key_of(identifier: str) -> UUID | None:
         key = UUID(identifier)
     except ValueError:
         return None
-    # A task has only one URL: other forms of its id are not accepted.
+    # Ids in upper case have been brought into this form; there are no others.
     return key if str(key) == identifier else None
 
 

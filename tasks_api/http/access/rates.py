@@ -57,6 +57,7 @@ def spend(caller: Caller, number: int = 1) -> Allowance | None:
 
     Raises:
         StoreUnavailable: 503, the cache cannot be reached: requests that cannot be counted are refused.
+        DatabaseError: the database cannot be reached, which is answered 503 as well.
 
     """
     rate = caller.rate
