@@ -43,6 +43,11 @@ def new_task_id() -> UUID:
         owner = _default_owner.get()
     else:
         _next_owner.set(None)
+    return id_for(owner)
+
+
+def id_for(owner: int) -> UUID:
+    """Generate an id for a task of this owner, enqueued now."""
     return task_id(owner, time.time_ns() // 1_000_000, secrets.randbits(_RANDOM_BITS))
 
 

@@ -21,6 +21,7 @@ from django_tasks_db.models import DBTaskResult
 
 from tasks_api import ids, models
 from tasks_api.backends.database.adapter import DatabaseAdapter
+from tasks_api.backends.database.prepared import InsertRows
 from tasks_api.calls import idempotency
 from tasks_api.calls.checking import check_call
 from tasks_api.clients.keys import issue
@@ -350,7 +351,7 @@ def test_a_receiver_that_fails_leaves_nothing(client: Client, backend: str) -> N
 @in_process
 def test_a_store_that_fails_leaves_nothing(client: Client) -> None:
     client.raise_request_exception = False
-    with patch.object(DBTaskResult.objects.__class__, "bulk_create", side_effect=DatabaseError):
+    with patch.object(InsertRows, "__call__", side_effect=DatabaseError):
         assert post(client, [HELLO] * 3).status_code == 500
     assert stored() == 0
 

@@ -1,18 +1,15 @@
 """The adapter for django-tasks-db, which on the HTTP side only this module and `rows` import."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.checks import CheckMessage, Error
 from django.db import router
 from django.db.models import QuerySet
 from django.tasks import Task, TaskResultStatus
-from django.tasks.signals import task_enqueued, task_finished
-from django_tasks_db.backend import DatabaseBackend, TaskResult
+from django.tasks.signals import task_finished
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from tasks_api.backends.base import (
@@ -28,6 +25,7 @@ from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.readiness import check_writable
 from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, stored_task
+from tasks_api.backends.database.storing import store, stores_as_upstream
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.faults import Fault
@@ -79,32 +77,15 @@ class DatabaseAdapter(Adapter):
         return faults
 
     def enqueue(self, call: Call) -> StoredTask:
+        if stores_as_upstream(self.backend):
+            return next(store(self.backend, [call]))
         with next_id_belongs_to(call.owner):
             return super().enqueue(call)
 
     def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
-        if type(self.backend) is not DatabaseBackend or not self.ids_carry_owner:
-            # A subclass may do more than store, and a database may generate the ids.
-            yield from super().enqueue_together(calls)
-            return
-        rows = [self._row(key, call) for key, call in zip(_ids_for(calls), calls, strict=True)]
-        DBTaskResult.objects.bulk_create(rows)
-        results = [_result(row, call.task) for row, call in zip(rows, calls, strict=True)]
-        for result in results:
-            task_enqueued.send(DatabaseBackend, task_result=result)
-            yield self.stored(result)
-
-    def _row(self, key: UUID, call: Call) -> "DBTaskResult[..., Any]":
-        task = call.task
-        return DBTaskResult(
-            id=key,
-            args_kwargs={"args": call.args, "kwargs": call.kwargs},
-            priority=task.priority,
-            task_path=task.module_path,
-            queue_name=task.queue_name,
-            run_after=task.run_after or get_date_max(),
-            backend_name=self.backend.alias,
-        )
+        if stores_as_upstream(self.backend):
+            return store(self.backend, calls)
+        return super().enqueue_together(calls)
 
     def cancel(self, identifier: str) -> StoredTask | None:
         ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
@@ -180,36 +161,6 @@ class DatabaseAdapter(Adapter):
                 id="tasks_api.E002",
             ),
         ]
-
-
-def _ids_for(calls: Sequence[Call]) -> Iterator[UUID]:
-    """Generate an id for each call; those of one owner sort in the order of the calls, as in lists."""
-    generated: dict[int, list[UUID]] = defaultdict(list)
-    for call in calls:
-        with next_id_belongs_to(call.owner):
-            generated[call.owner].append(new_task_id())
-    # Ids of the same millisecond are in random order.
-    ordered = {owner: iter(sorted(ids)) for owner, ids in generated.items()}
-    return (next(ordered[call.owner]) for call in calls)
-
-
-def _result(row: "DBTaskResult[..., Any]", task: "Task[..., Any]") -> "TaskResult[..., Any]":
-    """Convert a stored task to Django's result, like the row's property `task_result`."""
-    return TaskResult(
-        db_result=row,
-        task=task,
-        id=str(row.id),
-        status=TaskResultStatus.READY,
-        enqueued_at=row.enqueued_at,
-        started_at=None,
-        last_attempted_at=None,
-        finished_at=None,
-        args=row.args_kwargs["args"],
-        kwargs=row.args_kwargs["kwargs"],
-        backend=row.backend_name,
-        errors=[],
-        worker_ids=[],
-    )
 
 
 def _announce_finished(row: "DBTaskResult[..., Any]") -> None:

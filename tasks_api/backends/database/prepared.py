@@ -1,11 +1,15 @@
-"""A SELECT by primary key that is compiled once: building the query costs more than running it."""
+"""Statements that are compiled once: building one of Django's queries costs more than running it."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from itertools import batched
 from typing import Any
 
-from django.db import connections
-from django.db.models import Model
+from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, JSONField, Model
+
+from tasks_api.json_text import json_text
 
 
 class SelectByKey:
@@ -39,3 +43,59 @@ class SelectByKey:
         compiler: Any = query.values_list(*self._columns).query.get_compiler(using=manager.db)
         sql, _ = compiler.as_sql()
         return sql, compiler.get_converters([column for column, *_ in compiler.select])
+
+
+class InsertRows:
+    """Inserts rows whose other columns have the defaults of their model fields; sends no signals."""
+
+    def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
+        self._model = model
+        self._fields = [f for f in model._meta.local_concrete_fields if f.attname in columns]
+
+    @staticmethod
+    def supports(using: str) -> bool:
+        """Tell whether rows can be inserted into this database."""
+        return connections[using].vendor in {"postgresql", "sqlite"}
+
+    def __call__(self, rows: Sequence[Model]) -> None:
+        """Insert rows in this order; several need a transaction, to be all or none."""
+        using = router.db_for_write(self._model)
+        connection = connections[using]
+        head, values = self._compiled
+        converters = [(field.attname, _converter(field, connection)) for field in self._fields]
+        size = connection.ops.bulk_batch_size(self._fields, rows)
+        with transaction.mark_for_rollback_on_error(using), connection.cursor() as cursor:
+            for portion in batched(rows, size, strict=False):
+                parameters: list[Any] = [
+                    convert(getattr(row, name)) for row in portion for name, convert in converters
+                ]
+                cursor.execute(head + ", ".join([values] * len(portion)), parameters)
+
+    @cached_property
+    def _compiled(self) -> tuple[str, str]:
+        """`INSERT INTO … VALUES `, and the values of one row, with literals for the defaults."""
+        connection = connections[router.db_for_write(self._model)]
+        quote = connection.ops.quote_name
+        fields = self._model._meta.local_concrete_fields
+        columns = ", ".join(quote(field.column or "") for field in fields)
+        values = ", ".join("%s" if field in self._fields else _default(field) for field in fields)
+        # Only names and defaults of the model, no value of a row.
+        head = f"INSERT INTO {quote(self._model._meta.db_table)} ({columns}) VALUES "  # noqa: S608
+        return head, f"({values})"
+
+
+def _default(field: "Field[Any, Any]") -> str:
+    default = field.get_default()
+    if default is None:
+        return "NULL"
+    text = json_text(default) if isinstance(field, JSONField) else str(default)
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _converter(
+    field: "Field[Any, Any]", connection: BaseDatabaseWrapper
+) -> Callable[[Any], object]:
+    if connection.vendor == "postgresql":
+        # psycopg quotes texts in C and other types in Python; PostgreSQL reads both as literals.
+        return json_text if isinstance(field, JSONField) else str
+    return partial(field.get_db_prep_save, connection=connection)

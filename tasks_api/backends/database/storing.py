@@ -1,0 +1,148 @@
+"""
+Storing new tasks as `DatabaseBackend.enqueue` does, by a statement that is compiled once.
+
+That method builds the same INSERT anew for each task, and its result twice, importing the task for each.
+`tests/backends/test_storing.py` holds the row, the signal and the result to what it makes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import router
+from django.db.models.signals import post_init, post_save, pre_init, pre_save
+from django.tasks.backends.base import BaseTaskBackend
+from django.tasks.base import TaskResultStatus
+from django.tasks.signals import task_enqueued
+from django.utils import timezone
+from django_tasks_db.backend import DatabaseBackend, TaskResult
+from django_tasks_db.models import DBTaskResult, get_date_max
+from django_tasks_db.signal_handlers import set_run_after
+
+from tasks_api.backends.base import Call, StoredTask
+from tasks_api.backends.database.prepared import InsertRows
+from tasks_api.ids import id_for, new_task_id
+from tasks_api.timestamps import aware
+
+_METHODS = ("enqueue", "validate_task", "_task_to_db_task", "_get_id")
+_SIGNALS = (pre_init, post_init, pre_save, post_save)
+
+_insert_rows = InsertRows(
+    DBTaskResult,
+    (
+        "id",
+        "enqueued_at",
+        "args_kwargs",
+        "priority",
+        "task_path",
+        "queue_name",
+        "backend_name",
+        "run_after",
+    ),
+)
+
+
+def stores_as_upstream(backend: BaseTaskBackend) -> bool:
+    """Tell whether `store()` makes of a call what the backend's own `enqueue()` would."""
+    kind = type(backend)
+    return (
+        getattr(backend, "id_function", None) is new_task_id
+        and all(getattr(kind, name) is getattr(DatabaseBackend, name) for name in _METHODS)
+        and InsertRows.supports(router.db_for_write(DBTaskResult))
+        and not any(map(_has_receivers_of_the_project, _SIGNALS))
+    )
+
+
+def _has_receivers_of_the_project(signal: Any) -> bool:
+    return any(
+        receiver is not set_run_after
+        for receivers in signal._live_receivers(DBTaskResult)
+        for receiver in receivers
+    )
+
+
+def store(backend: BaseTaskBackend, calls: Sequence[Call]) -> Iterator[StoredTask]:
+    """
+    Store tasks, and announce each while they are iterated over; several need a transaction.
+
+    Those with the same priority and `run_after` run in the order of the calls.
+    """
+    now = timezone.now()
+    rows = [
+        _row(key, call, backend.alias, now + timedelta(microseconds=place))
+        for place, (key, call) in enumerate(zip(_ids_for(calls), calls, strict=True))
+    ]
+    _insert_rows(rows)
+    for row, call in zip(rows, calls, strict=True):
+        result = _result(row, call)
+        task_enqueued.send(type(backend), task_result=result)
+        yield _stored(row, call)
+
+
+def _ids_for(calls: Sequence[Call]) -> Iterator[UUID]:
+    """Generate an id for each call; those of one owner sort in the order of the calls, as in lists."""
+    generated: dict[int, list[UUID]] = defaultdict(list)
+    for call in calls:
+        generated[call.owner].append(id_for(call.owner))
+    # Ids of the same millisecond are in random order.
+    ordered = {owner: iter(sorted(ids)) for owner, ids in generated.items()}
+    return (next(ordered[call.owner]) for call in calls)
+
+
+def _row(key: UUID, call: Call, alias: str, enqueued_at: Any) -> "DBTaskResult[..., Any]":
+    task = call.task
+    row: DBTaskResult[..., Any] = DBTaskResult(
+        id=key,
+        enqueued_at=enqueued_at,
+        args_kwargs={"args": call.args, "kwargs": call.kwargs},
+        priority=task.priority,
+        task_path=task.module_path,
+        queue_name=task.queue_name,
+        backend_name=alias,
+        run_after=task.run_after or get_date_max(),
+    )
+    row._state.adding = False
+    row._state.db = router.db_for_write(DBTaskResult)
+    return row
+
+
+def _result(row: "DBTaskResult[..., Any]", call: Call) -> "TaskResult[..., Any]":
+    """Build Django's result, like the row's property `task_result`, which imports the task."""
+    return TaskResult(
+        db_result=row,
+        task=call.task,
+        id=str(row.id),
+        status=TaskResultStatus.READY,
+        enqueued_at=row.enqueued_at,
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        args=call.args,
+        kwargs=call.kwargs,
+        backend=row.backend_name,
+        errors=[],
+        worker_ids=[],
+    )
+
+
+def _stored(row: "DBTaskResult[..., Any]", call: Call) -> StoredTask:
+    return StoredTask(
+        id=str(row.id),
+        task_path=row.task_path,
+        status=TaskResultStatus.READY.value,
+        args=call.args,
+        kwargs=call.kwargs,
+        queue_name=row.queue_name,
+        priority=row.priority,
+        run_after=aware(call.task.run_after),
+        backend=row.backend_name,
+        enqueued_at=aware(row.enqueued_at),
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        worker_ids=[],
+        return_value=None,
+        errors=[],
+    )
