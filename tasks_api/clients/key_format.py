@@ -21,6 +21,7 @@ SECRET_BITS = 256
 _ID_LENGTH = 12
 _SECRET_LENGTH = 43
 _CHECKSUM_LENGTH = 6
+LENGTH = len(PREFIX) + _ID_LENGTH + 1 + _SECRET_LENGTH + _CHECKSUM_LENGTH
 _FORM = re.compile(
     f"{PREFIX}(?P<key_id>[0-9A-Za-z]{{{_ID_LENGTH}}})"
     f"_[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}}",
@@ -45,7 +46,7 @@ class NewKey:
 
     @property
     def digest(self) -> str:
-        return _digest(self.text)
+        return digest(self.text)
 
 
 def generate() -> NewKey:
@@ -60,10 +61,11 @@ def parse(text: str) -> PresentedKey | None:
     match = _FORM.fullmatch(text)
     if match is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         return None
-    return PresentedKey(match["key_id"], _digest(text))
+    return PresentedKey(match["key_id"], digest(text))
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return what is stored of a key."""
     # A fast hash is enough: 256 random bits cannot be guessed.
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -34,10 +34,13 @@ def caller_with(text: str) -> Caller | None:
     A valid key is cached for `REMEMBER_KEYS_SECONDS`, so a revocation can take that long to have an
     effect in every process.
     """
-    presented = key_format.parse(text)
-    if presented is None:
+    if len(text) != key_format.LENGTH:
         return None
-    return _remembered.recall(presented.digest) or _look_up(presented)
+    # Before the form is looked at, because what is remembered has been.
+    if caller := _remembered.recall(key_format.digest(text)):
+        return caller
+    presented = key_format.parse(text)
+    return None if presented is None else _look_up(presented)
 
 
 def _look_up(presented: key_format.PresentedKey) -> Caller | None:

@@ -1,4 +1,4 @@
-"""The adapter for django-tasks-db, which on the HTTP side only this module and `rows` import."""
+"""The adapter for django-tasks-db, which on the HTTP side only this module, `rows` and `storing` import."""
 
 import logging
 from collections.abc import Collection, Hashable, Iterator, Sequence

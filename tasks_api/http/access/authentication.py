@@ -1,14 +1,17 @@
 """Authentication: our own keys (RFC 6750), or the project's authentication classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
@@ -28,20 +31,25 @@ OTHER_CHALLENGE = 'Session realm="tasks"'
 class KeyAuthentication(BaseAuthentication):
     """Accepts `Authorization: Bearer tk_…`; other bearer tokens are left to the project's classes."""
 
-    @sensitive_variables("token")
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
-        token = _bearer_token(request)
-        if not token.startswith(PREFIX):
-            return None
-        caller = keys.caller_with(token)
-        if caller is None:
-            raise NotAuthenticated(headers={"WWW-Authenticate": INVALID_TOKEN})
-        # A program is no user: the project decides what represents no user.
-        anonymous: Any = api_settings.UNAUTHENTICATED_USER
-        return anonymous() if anonymous else None, caller
+        caller = caller_with_key(request._request)
+        return None if caller is None else (_no_user(), caller)
 
     def authenticate_header(self, request: Request) -> str:
-        return INVALID_TOKEN if _bearer_token(request) else CHALLENGE
+        return INVALID_TOKEN if _bearer_token(request.META) else CHALLENGE
+
+
+class LeaveBody(BaseParser):
+    """
+    Parses nothing: `strict_json` reads bodies, after authentication.
+
+    DRF calls a parser when it looks for a session's CSRF token; that must be in its header.
+    """
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return {}
 
 
 @cache
@@ -50,7 +58,25 @@ def authentication_classes() -> tuple[type[BaseAuthentication], ...]:
     return tuple(import_string(path) for path in tasks_api_settings().authentication_classes)
 
 
-def find_caller(request: Request) -> Caller | None:
+@sensitive_variables("token")
+def caller_with_key(request: HttpRequest) -> Caller | None:
+    """
+    Return the client of the key that a request has; None if it has none.
+
+    Raises:
+        NotAuthenticated: 401, the key is not valid.
+
+    """
+    token = _bearer_token(request.META)
+    if not token.startswith(PREFIX):
+        return None
+    caller = keys.caller_with(token)
+    if caller is None:
+        raise NotAuthenticated(headers={"WWW-Authenticate": INVALID_TOKEN})
+    return caller
+
+
+def find_caller(request: HttpRequest) -> Caller | None:
     """
     Return the client that sent a request; None if the request has no credentials.
 
@@ -60,6 +86,16 @@ def find_caller(request: Request) -> Caller | None:
             session without its CSRF token.
 
     """
+    if authentication_classes()[:1] == (KeyAuthentication,):
+        # As DRF would, without its request, which only the project's classes need.
+        caller = caller_with_key(request)
+        if caller is not None:
+            request.user = _no_user()
+            return caller
+    return _find_with_rest_framework(_rest_framework_request(request))
+
+
+def _find_with_rest_framework(request: Request) -> Caller | None:
     try:
         # Evaluating `auth` makes DRF try the classes in turn.
         if isinstance(request.auth, Caller):
@@ -72,7 +108,23 @@ def find_caller(request: Request) -> Caller | None:
     return None if client is None else Caller.of(client)
 
 
-def require_caller(request: Request) -> Caller:
+def _rest_framework_request(request: HttpRequest) -> Request:
+    classes = [kind() for kind in authentication_classes()]
+    return Request(
+        request,
+        parsers=[LeaveBody()],
+        authenticators=classes,
+        negotiator=DefaultContentNegotiation(),
+    )
+
+
+def _no_user() -> Any:
+    # A program is no user: the project decides what represents no user.
+    anonymous: Any = api_settings.UNAUTHENTICATED_USER
+    return anonymous() if anonymous else None
+
+
+def require_caller(request: HttpRequest) -> Caller:
     """
     Return the client that sent a request.
 
@@ -83,7 +135,7 @@ def require_caller(request: Request) -> Caller:
     """
     caller = find_caller(request)
     if caller is None:
-        raise not_authenticated(request)
+        raise not_authenticated(_rest_framework_request(request))
     return caller
 
 
@@ -95,8 +147,8 @@ def not_authenticated(request: Request) -> NotAuthenticated:
     return NotAuthenticated(headers={"WWW-Authenticate": challenge})
 
 
-def _bearer_token(request: Request) -> str:
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+def _bearer_token(headers: Mapping[str, Any]) -> str:
+    scheme, _, token = headers.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 

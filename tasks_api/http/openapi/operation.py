@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tasks_api import problems
@@ -86,10 +87,10 @@ class Operation:
         method.operation = self  # type: ignore[attr-defined]
         return method
 
-    @property
-    def query_parameters(self) -> set[str]:
+    @cached_property
+    def query_parameters(self) -> frozenset[str]:
         """The names of its query parameters."""
-        return {parameter["name"] for parameter in self.parameters if parameter["in"] == "query"}
+        return frozenset(one["name"] for one in self.parameters if one["in"] == "query")
 
 
 def operation_of(view: Any, method: str) -> Operation | None:

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.http import parse_etags
-from rest_framework.request import Request
 
 from tasks_api.backends import StoredTask
 
@@ -25,7 +25,7 @@ def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
     return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
 
 
-def is_current(request: Request, tag: str) -> bool:
+def is_current(request: HttpRequest, tag: str) -> bool:
     """Return whether `If-None-Match` contains the tag, by weak comparison, or is `*`."""
     given = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in given or tag.removeprefix("W/") in {one.removeprefix("W/") for one in given}

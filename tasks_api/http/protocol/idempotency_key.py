@@ -2,7 +2,7 @@
 
 import re
 
-from rest_framework.request import Request
+from django.http import HttpRequest
 
 from tasks_api.faults import Fault
 from tasks_api.problems import InvalidRequest
@@ -15,7 +15,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: HttpRequest) -> str | None:
     """
     Read the key, bare or as a quoted string as in the draft; None if there is no header.
 

@@ -1,20 +1,63 @@
 """The absolute URLs in answers."""
 
-from django.urls import reverse
-from rest_framework.request import Request
+import re
+from functools import lru_cache
 
-from tasks_api.conf import tasks_api_settings
+from django.http import HttpRequest
+from django.urls import get_script_prefix, get_urlconf, reverse
+from django.utils.translation import get_language
+
+from tasks_api.conf import reset_when_settings_change, tasks_api_settings
+
+_PLAIN = re.compile("[A-Za-z0-9_-]+", re.ASCII)
+_PLACEHOLDER = "00000000-0000-8000-8000-000000000000"
 
 
-def absolute_url(request: Request, name: str, *args: str) -> str:
+def absolute_url(request: HttpRequest, name: str) -> str:
     """
     Build the URL of a named resource from `PUBLIC_URL`, else from the request's checked host.
 
     Example:
-        `absolute_url(request, "task", "5f0c332a-…")` is `https://host/tasks/5f0c332a-…/`.
+        `absolute_url(request, "tasks")` is `https://host/tasks/`.
 
     """
-    path = reverse(f"tasks_api:{name}", args=args)
+    return _base(request) + reverse(f"tasks_api:{name}")
+
+
+def task_url(request: HttpRequest, identifier: str) -> str:
+    """Build the URL of a task in the same way: `https://host/tasks/5f0c332a-…/`."""
+    if not _PLAIN.fullmatch(identifier):
+        # It has to be encoded.
+        return _base(request) + reverse("tasks_api:task", args=[identifier])
+    before, after = _around_id(get_urlconf(), get_script_prefix(), get_language())
+    return f"{_base(request)}{before}{identifier}{after}"
+
+
+def checked_host(request: HttpRequest) -> str:
+    """
+    Return the host that the request is for.
+
+    Raises:
+        DisallowedHost: it is none of `ALLOWED_HOSTS`.
+
+    """
+    host: str | None = getattr(request, "tasks_api_host", None)
+    if host is None:
+        host = request.tasks_api_host = request.get_host()  # type: ignore[attr-defined]
+    return host
+
+
+def _base(request: HttpRequest) -> str:
     if public_url := tasks_api_settings().public_url:
-        return public_url.rstrip("/") + path
-    return f"{request.scheme}://{request.get_host()}{path}"
+        return public_url.rstrip("/")
+    return f"{request.scheme}://{checked_host(request)}"
+
+
+@lru_cache(maxsize=64)
+def _around_id(*where: str | None) -> tuple[str, str]:
+    """Return what is before and after the id in the path of a task; `where` is all that it depends on."""
+    before, after = reverse("tasks_api:task", args=[_PLACEHOLDER]).split(_PLACEHOLDER)
+    return before, after
+
+
+reset_when_settings_change(_around_id.cache_clear)

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from django.core import exceptions as django
 from django.core.signals import got_request_exception
@@ -82,13 +82,6 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
         content_type="application/problem+json",
         headers=problem.headers,
     )
-
-
-def exception_handler(exception: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Return the answer to an exception of a view; DRF calls this for every exception."""
-    # DRF's request wraps Django's, which all functions here take.
-    request = context["request"]._request
-    return problem_response(reported(exception, request), request)
 
 
 def reported(exception: Exception, request: HttpRequest) -> Problem:

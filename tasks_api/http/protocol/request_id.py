@@ -6,6 +6,7 @@ import secrets
 from django.http import HttpRequest
 
 HEADER = "X-Request-ID"
+_META_KEY = "HTTP_X_REQUEST_ID"
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
@@ -14,7 +15,7 @@ def identify(request: HttpRequest) -> str:
     """Return the id of a request; an invalid one of the caller's is replaced."""
     identifier: str | None = getattr(request, "tasks_api_request_id", None)
     if identifier is None:
-        given = request.headers.get(HEADER, "")
+        given = request.META.get(_META_KEY, "")
         identifier = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(16)
         request.tasks_api_request_id = identifier  # type: ignore[attr-defined]
     return identifier

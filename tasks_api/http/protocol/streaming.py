@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from django.http import StreamingHttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, StreamingHttpResponse
 
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.http.protocol.problem_json import reported
@@ -12,7 +11,7 @@ from tasks_api.http.protocol.problem_json import reported
 
 def streamed(
     results: Iterable[bytes],
-    request: Request,
+    request: HttpRequest,
     *,
     status: int,
     headers: Mapping[str, str],
@@ -32,7 +31,7 @@ def streamed(
     )
 
 
-def _pieces(results: Iterable[bytes], request: Request) -> Iterator[bytes]:
+def _pieces(results: Iterable[bytes], request: HttpRequest) -> Iterator[bytes]:
     separator = b""
     yield b'{"results":['
     try:
@@ -40,7 +39,7 @@ def _pieces(results: Iterable[bytes], request: Request) -> Iterator[bytes]:
             yield separator + result
             separator = b","
     except Exception as error:
-        reported(error, request._request)
+        reported(error, request)
         raise
     yield b"]}"
 

@@ -2,9 +2,8 @@
 
 from itertools import chain
 
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from tasks_api.calls.batch import LEVELS_OF_A_BATCH, MEMBER, check_calls, items_of
@@ -12,6 +11,7 @@ from tasks_api.calls.enqueueing import enqueue_together
 from tasks_api.calls.idempotency import enqueue_once
 from tasks_api.faults import json_pointer
 from tasks_api.http.openapi.operation import BATCH, Answer, Operation
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.protocol.streaming import streamed
 from tasks_api.http.protocol.strict_json import read_json
 from tasks_api.http.views.enqueueing import (
@@ -47,7 +47,7 @@ class BatchViewSet(Resource, ViewSet):
         parameters=(IDEMPOTENCY_KEY,),
         body=BATCH,
     )
-    def create(self, request: Request) -> HttpResponseBase:
+    def create(self, request: HttpRequest) -> HttpResponseBase:
         """
         Enqueue several tasks.
 
@@ -56,7 +56,7 @@ class BatchViewSet(Resource, ViewSet):
         same `run_after` run in the order of the list. A batch of n tasks counts as n requests
         towards the client's rate limit.
         """
-        body = read_json(request._request, nested_in=LEVELS_OF_A_BATCH)
+        body = read_json(request, nested_in=LEVELS_OF_A_BATCH)
         keyed = keyed_request(request, self.caller, body)
         items = items_of(body)
         self.spend_more(len(items) - 1, pointer=json_pointer(MEMBER))
@@ -72,4 +72,4 @@ class BatchViewSet(Resource, ViewSet):
                 for task in enqueued.tasks
             ]
         }
-        return Response(batch, status=202)
+        return json_response(batch, status=202)

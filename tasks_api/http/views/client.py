@@ -2,13 +2,13 @@
 
 from typing import Annotated, TypedDict
 
+from django.http import HttpRequest, HttpResponse
 from pydantic import Field
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from tasks_api.clients.caller import Caller
 from tasks_api.conf import tasks_api_settings
 from tasks_api.http.openapi.operation import Answer, Operation
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 from tasks_api.results.representation import Timestamp
 from tasks_api.timestamps import timestamp
@@ -45,13 +45,13 @@ class ClientView(Resource):
         "get_client",
         answers={200: Answer(description="The client.", representation=ClientRepresentation)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """
         Read the client.
 
         Answers with the client that the key belongs to: what it may do, and its limits.
         """
-        return Response(_represent(self.caller))
+        return json_response(_represent(self.caller))
 
 
 def _represent(caller: Caller) -> ClientRepresentation:

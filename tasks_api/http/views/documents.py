@@ -7,11 +7,10 @@ No page loads anything from the internet: scripts and styles come from the insta
 import re
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
-from rest_framework.request import Request
 
 from tasks_api.calls.catalogue import task_types_for
 from tasks_api.calls.registry import registry
@@ -19,7 +18,6 @@ from tasks_api.conf import tasks_api_settings
 from tasks_api.faults import FAULT_CODES
 from tasks_api.http.access.authentication import find_caller
 from tasks_api.http.openapi.document import openapi_document, openapi_yaml
-from tasks_api.http.protocol.negotiation import AcceptAnything
 from tasks_api.http.views.resource import Resource
 from tasks_api.json_text import json_bytes
 from tasks_api.problems import Problem
@@ -46,13 +44,13 @@ class Document(Resource):
 
     needs_client: ClassVar[bool] = False
     schema = None
-    content_negotiation_class = AcceptAnything
+    accepts_anything = True
 
 
 class OpenAPIYAML(Document):
     """The OpenAPI document in YAML (RFC 9512)."""
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         content = openapi_yaml(_visible_task_types(request))
         return HttpResponse(content, content_type="application/yaml")
 
@@ -60,7 +58,7 @@ class OpenAPIYAML(Document):
 class OpenAPIJSON(Document):
     """The OpenAPI document in JSON."""
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         document = openapi_document(_visible_task_types(request))
         return HttpResponse(json_bytes(document), content_type="application/json")
 
@@ -68,14 +66,14 @@ class OpenAPIJSON(Document):
 class SwaggerUI(Document):
     """The OpenAPI document as an interactive page."""
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         return _page(request, "tasks_api/swagger_ui.html", {})
 
 
 class ProblemsPage(Document):
     """Explains all codes of problems and of their `errors`; the `type` of each problem points here."""
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         kinds = sorted(Problem.every_kind(), key=lambda kind: (kind.status, kind.code))
         context = {
             "kinds": [(kind, _as_html(kind.explanation())) for kind in kinds],
@@ -89,13 +87,13 @@ def _as_html(text: str) -> SafeString:
     return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 -- it is escaped
 
 
-def _page(request: Request, template: str, context: dict[str, Any]) -> HttpResponse:
-    response = render(request._request, template, context)
+def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    response = render(request, template, context)
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
 
 
-def _visible_task_types(request: Request) -> tuple[str, ...]:
+def _visible_task_types(request: HttpRequest) -> tuple[str, ...]:
     """
     Return the names of the task types that the reader may see.
 

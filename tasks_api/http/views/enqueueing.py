@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 
 from tasks_api import problems
 from tasks_api.backends import Call, StoredTask
@@ -13,6 +12,7 @@ from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.clients.caller import Caller
 from tasks_api.http.openapi.operation import READING_A_BODY, Answer, header_parameter
 from tasks_api.http.protocol.idempotency_key import idempotency_key
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.task_json import polling_hint, represent_to
 from tasks_api.problems import NotFound
 from tasks_api.results.members import members_of_new
@@ -55,7 +55,7 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 """Marks the replay of an earlier request with the same `Idempotency-Key`."""
 
 
-def keyed_request(request: Request, caller: Caller, body: Any) -> KeyedRequest | None:
+def keyed_request(request: HttpRequest, caller: Caller, body: Any) -> KeyedRequest | None:
     """
     Return a request's `Idempotency-Key` with what it stands for; None if there is none.
 
@@ -68,8 +68,8 @@ def keyed_request(request: Request, caller: Caller, body: Any) -> KeyedRequest |
 
 
 def enqueue_and_answer(
-    request: Request, caller: Caller, body: Any, check: Callable[[], Call]
-) -> Response:
+    request: HttpRequest, caller: Caller, body: Any, check: Callable[[], Call]
+) -> HttpResponse:
     """Enqueue one call, only once for each `Idempotency-Key`, and answer with its task."""
     keyed = keyed_request(request, caller, body)
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
@@ -77,7 +77,7 @@ def enqueue_and_answer(
     (task,) = enqueued.tasks + again
     members = members_of_new([task], caller)[task.id]
     representation = represent_to(caller, request, task, members)
-    return Response(
+    return json_response(
         representation,
         status=200 if task.is_finished else 202,
         headers={

@@ -2,13 +2,12 @@
 
 from typing import TypedDict
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 
 from tasks_api import problems
 from tasks_api.backends import adapters
 from tasks_api.http.openapi.operation import Answer, Operation
-from tasks_api.http.protocol.negotiation import AcceptAnything
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 
 
@@ -23,20 +22,20 @@ class Livez(Resource):
 
     tag = "health"
     checks_host = False
-    content_negotiation_class = AcceptAnything
+    accepts_anything = True
     needs_client = False
 
     @Operation(
         "get_livez",
         answers={200: Answer(description="It answers.", representation=HealthRepresentation)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """
         Check whether the process answers.
 
         Checks nothing but the process itself.
         """
-        return Response({"status": "ok"})
+        return json_response({"status": "ok"})
 
 
 class Readyz(Resource):
@@ -44,7 +43,7 @@ class Readyz(Resource):
 
     tag = "health"
     checks_host = False
-    content_negotiation_class = AcceptAnything
+    accepts_anything = True
     needs_client = False
 
     @Operation(
@@ -52,7 +51,7 @@ class Readyz(Resource):
         answers={200: Answer(description="It is ready.", representation=HealthRepresentation)},
         problems=(problems.StoreUnavailable,),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """
         Check whether the service is ready.
 
@@ -60,4 +59,4 @@ class Readyz(Resource):
         """
         for adapter in adapters():
             adapter.probe()
-        return Response({"status": "ok"})
+        return json_response({"status": "ok"})

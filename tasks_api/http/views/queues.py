@@ -1,11 +1,11 @@
 """`/queues/`: waiting and running tasks by queue."""
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
 from tasks_api.http.openapi.operation import Answer, Operation, path_parameter, query_parameter
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 from tasks_api.models import Scope
 from tasks_api.monitoring.queues import (
@@ -28,7 +28,7 @@ class QueueViewSet(Resource, ViewSet):
         answers={200: Answer(description="The queues.", representation=QueueListRepresentation)},
         problems=(problems.QueuesNotSupported,),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: HttpRequest) -> HttpResponse:
         """
         List the queues.
 
@@ -36,7 +36,7 @@ class QueueViewSet(Resource, ViewSet):
         or running tasks. The tasks are counted every few seconds. Backends that cannot count are
         left out.
         """
-        return Response({"results": [represent_queue(queue) for queue in queues()]})
+        return json_response({"results": [represent_queue(queue) for queue in queues()]})
 
     @Operation(
         "get_queue",
@@ -52,11 +52,11 @@ class QueueViewSet(Resource, ViewSet):
             query_parameter("backend", "The backend, if several have a queue with this name."),
         ),
     )
-    def retrieve(self, request: Request, name: str) -> Response:
+    def retrieve(self, request: HttpRequest, name: str) -> HttpResponse:
         """
         Read a queue.
 
         Answers with one queue, as in the list.
         """
-        backend = request._request.GET.get("backend")
-        return Response(represent_queue(queue_named(name, backend)))
+        backend = request.GET.get("backend")
+        return json_response(represent_queue(queue_named(name, backend)))

@@ -1,38 +1,47 @@
 """The base of every resource: authentication, rate limits, problems, the checked host, headers."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.db import connections, transaction
+from django.http import HttpRequest
 from django.utils.cache import patch_vary_headers
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
-from tasks_api.http.access.authentication import authentication_classes, require_caller
+from tasks_api.http.access.authentication import require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
 from tasks_api.http.openapi.document import OperationSchema
-from tasks_api.http.openapi.operation import operation_of
+from tasks_api.http.openapi.operation import Operation
 from tasks_api.http.protocol import request_id
+from tasks_api.http.protocol.links import checked_host
 from tasks_api.http.protocol.malformed_headers import check_headers
-from tasks_api.http.protocol.negotiation import AcceptJSON, JSONRenderer, LeaveBody
-from tasks_api.http.protocol.problem_json import exception_handler
+from tasks_api.http.protocol.negotiation import check_accept
+from tasks_api.http.protocol.problem_json import problem_response, reported
+from tasks_api.http.protocol.responses import empty_response
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
+
+_VARY = ("Authorization", "Prefer")
 
 
 class Resource(APIView):
     """
-    The base of every view, independent of the project's own defaults for DRF.
+    The base of every view: one of DRF, independent of the project's own defaults for DRF.
+
+    Its methods take Django's request. What DRF would find out anew for each request, such as renderers,
+    parsers and throttles, is the same for all of them.
 
     Attributes:
         tag: the group of its operations in the OpenAPI document.
         checks_host: whether the request's `Host` must be one of `ALLOWED_HOSTS`.
         needs_client: whether only clients with the operation's scope are served.
+        accepts_anything: whether to answer with the only representation, whatever `Accept` says
+            (RFC 9110, 12.4.1).
+        allow: the methods that are served.
         caller: the client that sent the request, if one is needed.
         allowance: what is left of that client's rate limit, if it has one.
 
@@ -41,57 +50,73 @@ class Resource(APIView):
     tag: ClassVar[str]
     checks_host: ClassVar[bool] = True
     needs_client: ClassVar[bool] = True
+    accepts_anything: ClassVar[bool] = False
+    allow: tuple[str, ...] = ()
     caller: Caller
     allowance: Allowance | None = None
 
+    # For what else looks at views of DRF.
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
-    parser_classes = (LeaveBody,)
-    renderer_classes = (JSONRenderer,)
-    content_negotiation_class = AcceptJSON
     versioning_class = None
     schema: Any = OperationSchema()
 
     @classmethod
     def as_view(cls, *args: Any, **kwargs: Any) -> Any:
+        view = super().as_view(*args, allow=cls._served(*args), **kwargs)
         # A task must be stored when its 202 is sent, with ATOMIC_REQUESTS too.
-        view = super().as_view(*args, **kwargs)
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        with database_answers_within():
-            return super().dispatch(request, *args, **kwargs)
+    @classmethod
+    def _served(cls, actions: Any = ()) -> tuple[str, ...]:
+        served = {name for name in cls.http_method_names if name in actions or hasattr(cls, name)}
+        if "get" in served:
+            served.add("head")
+        return tuple(name.upper() for name in cls.http_method_names if name in served)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        request_id.identify(request._request)
-        check_headers(request._request)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with database_answers_within():
+            try:
+                self.check_request(request)
+                response = self._method(request)(request, *args, **kwargs)
+            except Exception as exc:
+                response = self.handle_exception(exc)
+            self.complete(request, response)
+            return response
+
+    def check_request(self, request: HttpRequest) -> None:
+        """Raise the problem of a request that is not to be served, before anything else is done."""
+        check_headers(request)
         if self.checks_host:
             _check_host(request)
-        if request.method not in self.allowed_methods:
+        if request.method not in self.allow:
             raise MethodNotAllowed
-        super().initial(request, *args, **kwargs)
-        self._refuse_unknown_parameters(request)
+        if not self.accepts_anything:
+            check_accept(request)
+        # A browser's preflight request comes without credentials, and with the query of the actual one.
+        if request.method != "OPTIONS":
+            operation: Operation | None = getattr(self._method(request), "operation", None)
+            if self.needs_client:
+                self._admit_client(request, operation)
+            if request.META.get("QUERY_STRING"):
+                _refuse_unknown_parameters(request, operation)
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [kind() for kind in authentication_classes()]
+    def _method(self, request: HttpRequest) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self, str(request.method).lower())
+        return method
 
-    def perform_authentication(self, request: Request) -> None:
-        if self.needs_client and request.method != "OPTIONS":
-            self.caller = require_caller(request)
-
-    def check_permissions(self, request: Request) -> None:
-        if self.needs_client and request.method != "OPTIONS":
-            # Counted before the scope is checked: each answer to a limited client says what is left.
-            self._count(spend(self.caller))
-            operation = operation_of(self, str(request.method))
-            if operation is None:
-                # Nothing is served by mistake.
-                raise ImproperlyConfigured(f"{request.method} {request.path} has no operation.")
-            if operation.scope is not None:
-                require_scope(self.caller, operation.scope)
+    def _admit_client(self, request: HttpRequest, operation: Operation | None) -> None:
+        self.caller = require_caller(request)
+        # Counted before the scope is checked: each answer to a limited client says what is left.
+        self._count(spend(self.caller))
+        if operation is None:
+            # Nothing is served by mistake.
+            raise ImproperlyConfigured(f"{request.method} {request.path} has no operation.")
+        if operation.scope is not None:
+            require_scope(self.caller, operation.scope)
 
     def spend_more(self, number: int, *, pointer: str) -> None:
         """
@@ -116,65 +141,48 @@ class Resource(APIView):
         if allowance is not None and allowance.is_exceeded:
             raise Throttled(headers={"Retry-After": str(allowance.resets_in)})
 
-    def _refuse_unknown_parameters(self, request: Request) -> None:
-        if request.method == "OPTIONS":
-            # A browser's preflight request carries the query of the actual request.
-            return
-        known = self._query_parameters(request)
-        if unknown := sorted(request.query_params.keys() - known):
-            allowed = f"allowed: {', '.join(sorted(known))}" if known else "none are allowed"
-            detail = f"Unknown query parameter; {allowed}."
-            names = [shortened(name, MAX_POINTER_LENGTH) for name in unknown[:MAX_FAULTS]]
-            raise InvalidRequest(
-                faults=[Fault("unknown_parameter", detail, parameter=name) for name in names]
-            )
-
-    def _query_parameters(self, request: Request) -> set[str]:
-        """Return the query parameters that the requested operation documents and accepts."""
-        operation = operation_of(self, str(request.method))
-        return operation.query_parameters if operation else set()
-
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer 204; the header `Allow`, which every answer has, lists the methods."""
-        return Response(status=204)
+        return empty_response(status=204)
 
-    def get_exception_handler(self) -> Any:
-        return exception_handler
+    def handle_exception(self, exc: Exception) -> Any:
+        return problem_response(reported(exc, self.request), self.request)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response.headers[request_id.HEADER] = request_id.identify(self.request._request)
+    def complete(self, request: HttpRequest, response: Any) -> None:
+        """Add to any response what all have."""
+        headers = response.headers
+        headers["Allow"] = ", ".join(self.allow)
+        headers[request_id.HEADER] = request_id.identify(request)
         if self.allowance is not None:
             for name, value in self.allowance.headers.items():
-                response.headers[name] = value
+                headers[name] = value
         if request.method in {"GET", "HEAD"}:
-            response.headers["Cache-Control"] = "private, no-cache"
-            patch_vary_headers(response, ("Authorization", "Prefer"))
-        complete = _leave_body_out if request.method == "HEAD" else _set_length
-        if isinstance(response, Response):
-            response.add_post_render_callback(complete)
-        else:
-            complete(response)
-        return response
+            headers["Cache-Control"] = "private, no-cache"
+            patch_vary_headers(response, _VARY)
+        if response.streaming:
+            return
+        # RFC 9110, section 8.6: answers with these two have no body.
+        if response.status_code not in {204, 304}:
+            headers["Content-Length"] = str(len(response.content))
+        if request.method == "HEAD":
+            # Servers warn about a body that they cannot send.
+            response.content = b""
 
 
-def _check_host(request: Request) -> None:
+def _refuse_unknown_parameters(request: HttpRequest, operation: Operation | None) -> None:
+    known = operation.query_parameters if operation else frozenset()
+    if unknown := sorted(request.GET.keys() - known):
+        allowed = f"allowed: {', '.join(sorted(known))}" if known else "none are allowed"
+        detail = f"Unknown query parameter; {allowed}."
+        names = [shortened(name, MAX_POINTER_LENGTH) for name in unknown[:MAX_FAULTS]]
+        raise InvalidRequest(
+            faults=[Fault("unknown_parameter", detail, parameter=name) for name in names]
+        )
+
+
+def _check_host(request: HttpRequest) -> None:
     try:
-        request.get_host()
+        checked_host(request)
     except DisallowedHost as error:
         detail = "Should be a host in ALLOWED_HOSTS."
         raise InvalidRequest(faults=[Fault("host", detail, header="Host")]) from error
-
-
-def _set_length(response: Any) -> None:
-    """Set the length of the body, so that it is not sent chunked."""
-    if response.status_code not in {204, 304} and not response.streaming:
-        # RFC 9110, section 8.6: answers with these two have no body.
-        response.headers["Content-Length"] = str(len(response.content))
-
-
-def _leave_body_out(response: Any) -> None:
-    """Keep the length of the body that GET has; servers warn about a body that they cannot send."""
-    _set_length(response)
-    if not response.streaming:
-        response.content = b""

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from django.http import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.cache import patch_vary_headers
 from pydantic import create_model
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from tasks_api.http.openapi.operation import Answer, Operation
 from tasks_api.http.protocol.links import absolute_url
 from tasks_api.http.protocol.negotiation import prefers_html
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.routes import registered_routes
 from tasks_api.http.views.resource import Resource
 from tasks_api.problems import NotAcceptable, NotAuthenticated, NotFound
@@ -43,13 +42,13 @@ class Root(Resource):
         "get_root",
         answers={200: Answer(description="The URLs.", representation=RootRepresentation)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: HttpRequest) -> HttpResponse:
         """
         Find the resources.
 
         Answers with the URLs of the other resources.
         """
-        return Response({link: absolute_url(request, name) for link, name in LINKS.items()})
+        return json_response({link: absolute_url(request, name) for link, name in LINKS.items()})
 
     def handle_exception(self, exc: Exception) -> Any:
         """Send browsers, which have no key, to the documentation; programs get the problem."""
@@ -57,11 +56,10 @@ class Root(Resource):
             return HttpResponseRedirect(absolute_url(self.request, "docs"))
         return super().handle_exception(exc)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
+    def complete(self, request: HttpRequest, response: Any) -> None:
+        super().complete(request, response)
         if request.method in {"GET", "HEAD"}:
             patch_vary_headers(response, ("Accept",))
-        return response
 
     def _is_for_a_person(self) -> bool:
         headers = self.request.headers
@@ -76,5 +74,5 @@ class NoResource(Resource):
 
     schema = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def check_request(self, request: HttpRequest) -> None:
         raise NotFound

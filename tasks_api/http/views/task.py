@@ -1,7 +1,6 @@
 """`/tasks/{id}/`: read, cancel and retry a task."""
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
@@ -16,6 +15,7 @@ from tasks_api.http.openapi.operation import (
     path_parameter,
 )
 from tasks_api.http.protocol.conditional import entity_tag, is_current
+from tasks_api.http.protocol.responses import empty_response, json_response
 from tasks_api.http.protocol.strict_json import read_nothing
 from tasks_api.http.views.enqueueing import ENQUEUED, IDEMPOTENCY_KEY, enqueue_and_answer
 from tasks_api.http.views.resource import Resource
@@ -54,7 +54,7 @@ class TaskViewSet(Resource, ViewSet):
             header_parameter("If-None-Match", "The `ETag` of an earlier answer."),
         ),
     )
-    def retrieve(self, request: Request, task_id: str) -> Response:
+    def retrieve(self, request: HttpRequest, task_id: str) -> HttpResponse:
         """
         Read a task.
 
@@ -66,8 +66,8 @@ class TaskViewSet(Resource, ViewSet):
         tag = entity_tag(task, members)
         headers = {"ETag": tag, **polling_hint(task)}
         if is_current(request, tag):
-            return Response(status=304, headers=headers)
-        return Response(represent_to(self.caller, request, task, members), headers=headers)
+            return empty_response(status=304, headers=headers)
+        return json_response(represent_to(self.caller, request, task, members), headers=headers)
 
     @Operation(
         "cancel_task",
@@ -82,18 +82,18 @@ class TaskViewSet(Resource, ViewSet):
         ),
         parameters=(TASK_ID,),
     )
-    def cancel(self, request: Request, task_id: str) -> Response:
+    def cancel(self, request: HttpRequest, task_id: str) -> HttpResponse:
         """
         Cancel a task.
 
         Ends a task that no worker has started: it becomes FAILED, with
         `tasks_api.exceptions.TaskCancelled` in `errors`. A cancelled task stays as it is.
         """
-        read_nothing(request._request)
+        read_nothing(request)
         task = cancel(task_id, self.caller)
         members = members_of([task], self.caller)[task.id]
         representation = represent_to(self.caller, request, task, members)
-        return Response(representation, headers=polling_hint(task))
+        return json_response(representation, headers=polling_hint(task))
 
     @Operation(
         "retry_task",
@@ -112,7 +112,7 @@ class TaskViewSet(Resource, ViewSet):
         ),
         parameters=(TASK_ID, IDEMPOTENCY_KEY),
     )
-    def retry(self, request: Request, task_id: str) -> Response:
+    def retry(self, request: HttpRequest, task_id: str) -> HttpResponse:
         """
         Retry a task.
 
@@ -120,7 +120,7 @@ class TaskViewSet(Resource, ViewSet):
         to run as soon as possible. The arguments are checked against the current signature; the
         pointers of `errors` lead into the finished task.
         """
-        read_nothing(request._request)
+        read_nothing(request)
 
         def check() -> Call:
             adapter, task = find(task_id, self.caller)

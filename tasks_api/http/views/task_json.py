@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rest_framework.request import Request
+from django.http import HttpRequest
 
 from tasks_api.backends import StoredTask
 from tasks_api.clients.caller import Caller
-from tasks_api.http.protocol.links import absolute_url
+from tasks_api.http.protocol.links import task_url
 from tasks_api.json_text import json_bytes
 from tasks_api.results.members import members_of, task_members
 from tasks_api.results.representation import TaskRepresentation, represent
@@ -21,15 +21,14 @@ BYTES_AT_ONCE = 1024 * 1024
 
 
 def represent_to(
-    reader: Caller, request: Request, task: StoredTask, members: Mapping[str, Any]
+    reader: Caller, request: HttpRequest, task: StoredTask, members: Mapping[str, Any]
 ) -> TaskRepresentation:
     """Build the JSON object of a task as this client may see it."""
-    url = absolute_url(request, "task", task.id)
-    return represent(task, reader, url=url, members=members)
+    return represent(task, reader, url=task_url(request, task.id), members=members)
 
 
 def encoded(
-    tasks: Iterable[StoredTask], request: Request, reader: Caller
+    tasks: Iterable[StoredTask], request: HttpRequest, reader: Caller
 ) -> Iterator[tuple[StoredTask, bytes]]:
     """Yield each task with its JSON as this client may see it, while few are held at a time."""
     own = ((task, json_bytes(represent_to(reader, request, task, {}))) for task in tasks)

@@ -1,7 +1,6 @@
 """`/task-types/`: the tasks that can be enqueued."""
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
@@ -13,6 +12,7 @@ from tasks_api.calls.catalogue import (
 )
 from tasks_api.calls.registry import registry
 from tasks_api.http.openapi.operation import Answer, Operation, path_parameter
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 from tasks_api.problems import NotFound
 
@@ -28,14 +28,16 @@ class TaskTypeViewSet(Resource, ViewSet):
             200: Answer(description="The task types.", representation=TaskTypeListRepresentation)
         },
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: HttpRequest) -> HttpResponse:
         """
         List the task types.
 
         Answers with all task types that the client may enqueue, by name.
         """
         task_types = task_types_for(self.caller)
-        return Response({"results": [represent_task_type(task_type) for task_type in task_types]})
+        return json_response(
+            {"results": [represent_task_type(task_type) for task_type in task_types]}
+        )
 
     @Operation(
         "get_task_type",
@@ -45,7 +47,7 @@ class TaskTypeViewSet(Resource, ViewSet):
             path_parameter("name", "The name of the task type.", "service.tasks.say_hello"),
         ),
     )
-    def retrieve(self, request: Request, name: str) -> Response:
+    def retrieve(self, request: HttpRequest, name: str) -> HttpResponse:
         """
         Read a task type.
 
@@ -54,4 +56,4 @@ class TaskTypeViewSet(Resource, ViewSet):
         task_type = registry.task_types.get(name)
         if task_type is None or not self.caller.may_enqueue(name):
             raise NotFound("There is no task type with this name.")
-        return Response(represent_task_type(task_type))
+        return json_response(represent_task_type(task_type))

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from django.http import HttpResponse, QueryDict
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
@@ -52,14 +50,14 @@ class TaskListViewSet(Resource, ViewSet):
         parameters=(IDEMPOTENCY_KEY,),
         body=CALL,
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: HttpRequest) -> HttpResponse:
         """
         Enqueue a task.
 
         Checks the call against the signature of the task's function and stores it. Arguments can
         also be passed by position, in `args`.
         """
-        body = read_json(request._request)
+        body = read_json(request)
         return enqueue_and_answer(request, self.caller, body, lambda: check_call(body, self.caller))
 
     @Operation(
@@ -118,7 +116,7 @@ class TaskListViewSet(Resource, ViewSet):
             ),
         ),
     )
-    def list(self, request: Request) -> HttpResponse:
+    def list(self, request: HttpRequest) -> HttpResponse:
         """
         List tasks.
 
@@ -127,7 +125,7 @@ class TaskListViewSet(Resource, ViewSet):
         and still have a next page: the number of tasks examined for one page is limited. With `id`,
         answers with these tasks, as far as they exist and fit on a page; `next` has the others.
         """
-        parameters = request._request.GET
+        parameters = request.GET
         owner = listed_owner(parameters, self.caller)
         query = ListQuery.of(parameters, owner=owner)
 

@@ -1,11 +1,11 @@
 """`/workers/`: the processes that run tasks."""
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
 from tasks_api.http.openapi.operation import Answer, Operation
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 from tasks_api.models import Scope
 from tasks_api.monitoring.workers import WorkerListRepresentation, workers
@@ -22,11 +22,11 @@ class WorkerViewSet(Resource, ViewSet):
         answers={200: Answer(description="The workers.", representation=WorkerListRepresentation)},
         problems=(problems.QueuesNotSupported,),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: HttpRequest) -> HttpResponse:
         """
         List the workers.
 
         Answers with the processes that run tasks. A worker that died is listed until another worker
         has ended its task, usually for some seconds.
         """
-        return Response({"results": workers()})
+        return json_response({"results": workers()})

@@ -1,10 +1,10 @@
 from typing import TypedDict
 
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 from rest_framework.viewsets import ViewSet
 
 from tasks_api.http.openapi.operation import Answer, Operation
+from tasks_api.http.protocol.responses import json_response
 from tasks_api.http.views.resource import Resource
 from tests.project.notes.models import Note
 
@@ -25,10 +25,10 @@ class NoteViewSet(Resource, ViewSet):
         scope="note",
         answers={200: Answer(description="The notes.", representation=NoteListRepresentation)},
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: HttpRequest) -> HttpResponse:
         """
         List the notes.
 
         Answers with all of them.
         """
-        return Response({"results": list(Note.objects.values_list("text", flat=True))})
+        return json_response({"results": list(Note.objects.values_list("text", flat=True))})
