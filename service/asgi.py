@@ -2,11 +2,16 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
+from service.database import share_connections
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 
+# Each request has a thread of its own, whose connection would be lost with it.
+share_connections(settings.DATABASES["default"])
 application = get_asgi_application()
 
 # Import the views now, so that the first request does not wait for that.

@@ -78,29 +78,37 @@ def _sqlite(database: dict[str, Any]) -> dict[str, Any]:
 
 
 def _postgresql(database: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
-    options = database["OPTIONS"] = {**NOTICE_LOST_SERVER, **database.get("OPTIONS", {})}
+    database["OPTIONS"] = {**NOTICE_LOST_SERVER, **database.get("OPTIONS", {})}
     if pool_size:
-        # Not without PostgreSQL, for SQLite needs no psycopg.
-        from tasks_api.backends.database.bounded_connection import (  # noqa: PLC0415
-            BoundedConnection,
-            refuse_closed,
-        )
-
-        options["pool"] = {
-            "connection_class": BoundedConnection,
-            # A restart of the server closes the idle connections: no request gets one of those.
-            "check": refuse_closed,
-            "min_size": 1,
-            "max_size": pool_size,
-            # How long a request waits for a connection before it is answered 503, in seconds.
-            "timeout": 3,
-            # Give up on a lost server soon, so that the next request tries again instead of waiting for
-            # an attempt that backed off for minutes.
-            "reconnect_timeout": 3,
-        }
+        share_connections(database, pool_size)
     else:
         database["CONN_MAX_AGE"] = None
     return database
+
+
+def share_connections(database: dict[str, Any], pool_size: int = 8) -> None:
+    """Have the threads of a process share connections to PostgreSQL, if they do not yet."""
+    if database["ENGINE"].endswith("sqlite3") or "pool" in database["OPTIONS"]:
+        return
+    # Not without PostgreSQL, for SQLite needs no psycopg.
+    from tasks_api.backends.database.bounded_connection import (  # noqa: PLC0415
+        BoundedConnection,
+        refuse_closed,
+    )
+
+    database["CONN_MAX_AGE"] = 0
+    database["OPTIONS"]["pool"] = {
+        "connection_class": BoundedConnection,
+        # A restart of the server closes the idle connections: no request gets one of those.
+        "check": refuse_closed,
+        "min_size": 1,
+        "max_size": pool_size,
+        # How long a request waits for a connection before it is answered 503, in seconds.
+        "timeout": 3,
+        # Give up on a lost server soon, so that the next request tries again instead of waiting for
+        # an attempt that backed off for minutes.
+        "reconnect_timeout": 3,
+    }
 
 
 def secret_key_file(database: dict[str, Any]) -> Path:

@@ -50,12 +50,13 @@ class Environment(DeclaredSettings):
         ),
     )
     database_pool_size: int = Field(
-        8,
+        0,
         ge=0,
         le=1000,
         description=(
-            "the maximum number of connections to PostgreSQL of each web process; 0: one for each "
-            "thread, without a pool. Management commands use a pool only if this is set"
+            "the maximum number of connections to PostgreSQL of each process, which its threads then "
+            "share; 0: each thread keeps its own, and under ASGI, where requests have no threads to "
+            "keep, they share 8"
         ),
     )
     secret_key: Annotated[str, AfterValidator(_secret_key)] = Field(

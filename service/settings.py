@@ -42,10 +42,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "tasks_api.http.middleware.RequestIDMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     # From here on only for pages, such as the admin; the API's requests skip these.
     "service.pages.PagesMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -2,11 +2,15 @@
 
 import json
 import math
+import re
 import sys
 from typing import Any
 
+from pydantic_core import to_json
+
 # Python does not convert longer integers to text; integers of this many bits are short enough.
 _MAX_INTEGER_BITS = int(sys.int_info.default_max_str_digits * math.log2(10))
+_TOO_MANY_DIGITS = re.compile(rb"[0-9]{%d}" % sys.int_info.default_max_str_digits)
 
 
 def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
@@ -19,6 +23,15 @@ def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
 
 def json_bytes(value: Any) -> bytes:
     """Encode a value as compact JSON in UTF-8."""
+    try:
+        # Five times as fast, and not for everything: numbers of any length, say.
+        text = to_json(value, inf_nan_mode="null")
+    except ValueError:
+        return _any_json_bytes(value)
+    return _any_json_bytes(value) if _TOO_MANY_DIGITS.search(text) else text
+
+
+def _any_json_bytes(value: Any) -> bytes:
     try:
         return json_text(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

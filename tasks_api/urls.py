@@ -21,14 +21,15 @@ from tasks_api.http.views.workers import WorkerViewSet
 
 app_name = "tasks_api"
 
+# Django tries one after the other: what is asked for most comes first.
 ROUTES = (
-    Route("task-types", "task-types", TaskTypeViewSet, {"get": "list"}),
-    Route("task-types/<str:name>", "task-type", TaskTypeViewSet, {"get": "retrieve"}),
     Route("tasks", "tasks", TaskListViewSet, {"get": "list", "post": "create"}),
     Route("tasks/batch", "batch", BatchViewSet, {"post": "create"}),
     Route("tasks/<str:task_id>", "task", TaskViewSet, {"get": "retrieve"}),
     Route("tasks/<str:task_id>/cancel", "cancel", TaskViewSet, {"post": "cancel"}),
     Route("tasks/<str:task_id>/retry", "retry", TaskViewSet, {"post": "retry"}),
+    Route("task-types", "task-types", TaskTypeViewSet, {"get": "list"}),
+    Route("task-types/<str:name>", "task-type", TaskTypeViewSet, {"get": "retrieve"}),
     Route("queues", "queues", QueueViewSet, {"get": "list"}),
     # A queue's name may contain a slash, which the server has already decoded.
     Route("queues/<path:name>", "queue", QueueViewSet, {"get": "retrieve"}),
@@ -40,10 +41,10 @@ ROUTES = (
 
 urlpatterns = [
     path("", Root.as_view(), name="root"),
+    path("livez", Livez.as_view(), name="livez"),
+    path("readyz", Readyz.as_view(), name="readyz"),
     *(pattern for route in (*registered_routes(), *ROUTES) for pattern in route.patterns),
     path("openapi.yaml", OpenAPIYAML.as_view(), name="openapi-yaml"),
     path("openapi.json", OpenAPIJSON.as_view(), name="openapi-json"),
-    path("livez", Livez.as_view(), name="livez"),
-    path("readyz", Readyz.as_view(), name="readyz"),
     re_path("", NoResource.as_view()),
 ]

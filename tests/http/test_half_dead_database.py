@@ -48,7 +48,7 @@ def test_a_database_that_stands_still_is_a_503_until_it_goes_on(
 ) -> None:
     services = [
         start(copy),
-        start(copy, DATABASE_POOL_SIZE="0"),
+        start(copy, DATABASE_POOL_SIZE="8"),
         start(copy, LiveASGIService),
     ]
     for service in services:
@@ -114,7 +114,7 @@ def test_connections_that_died_silently_cost_one_wait(
 ) -> None:
     with closing(Proxy(server.port)) as proxy:
         through = copy.replace(f":{server.port}/", f":{proxy.port}/")
-        services = [start(through), start(through, DATABASE_POOL_SIZE="0")]
+        services = [start(through), start(through, DATABASE_POOL_SIZE="8")]
         for service in services:
             post_at_once(service, NUMBER)
         assert proxy.cut() >= NUMBER
@@ -142,7 +142,7 @@ def read_only(server: PostgreSQLServer, database_url: str) -> Iterator[None]:
 def test_a_read_only_database_is_a_503_and_afterwards_no_connection_stays_read_only(
     server: PostgreSQLServer, copy: str, start: Callable[..., LiveService]
 ) -> None:
-    services = [start(copy), start(copy, DATABASE_POOL_SIZE="0")]
+    services = [start(copy), start(copy, DATABASE_POOL_SIZE="8")]
     task_urls = [post_at_once(service, NUMBER)[0].headers["Location"] for service in services]
 
     with read_only(server, copy):

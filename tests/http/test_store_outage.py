@@ -60,7 +60,7 @@ def test_a_stopped_postgresql_is_a_503_until_it_is_back(
 def test_a_restart_between_two_requests_costs_none_of_them(
     server: PostgreSQLServer, copy: str, start: Callable[..., LiveService]
 ) -> None:
-    services = [start(copy), start(copy, DATABASE_POOL_SIZE="0")]
+    services = [start(copy), start(copy, DATABASE_POOL_SIZE="8")]
     for service in services:
         post_at_once(service, 8)
     for mode in ("fast", "immediate"):

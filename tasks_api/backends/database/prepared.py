@@ -24,7 +24,7 @@ class SelectByKey:
         manager = self._model._default_manager
         connection = connections[manager.db]
         sql, converters = self._compiled
-        parameter = self._model._meta.pk.get_db_prep_value(key, connection)
+        parameter: Any = _converter(self._model._meta.pk, connection)(key)
         with connection.cursor() as cursor:
             cursor.execute(sql, [parameter])
             row = cursor.fetchone()

@@ -27,5 +27,8 @@ def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
 
 def is_current(request: HttpRequest, tag: str) -> bool:
     """Return whether `If-None-Match` contains the tag, by weak comparison, or is `*`."""
-    given = parse_etags(request.headers.get("If-None-Match", ""))
+    header = request.META.get("HTTP_IF_NONE_MATCH")
+    if not header:
+        return False
+    given = parse_etags(header)
     return "*" in given or tag.removeprefix("W/") in {one.removeprefix("W/") for one in given}

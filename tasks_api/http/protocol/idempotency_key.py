@@ -8,6 +8,7 @@ from tasks_api.faults import Fault
 from tasks_api.problems import InvalidRequest
 
 HEADER = "Idempotency-Key"
+_META_KEY = "HTTP_IDEMPOTENCY_KEY"
 
 _BARE = re.compile(r"[!-~]{1,255}", re.ASCII)
 # RFC 8941, section 3.3.3: within quotes, a backslash escapes quotes and backslashes.
@@ -23,7 +24,7 @@ def idempotency_key(request: HttpRequest) -> str | None:
         InvalidRequest: 400, it is not 1 to 255 visible ASCII characters.
 
     """
-    given = request.headers.get(HEADER)
+    given: str | None = request.META.get(_META_KEY)
     if given is None:
         return None
     key = given

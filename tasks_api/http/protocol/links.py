@@ -2,9 +2,10 @@
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from django.http import HttpRequest
-from django.urls import get_script_prefix, get_urlconf, reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import get_language
 
 from tasks_api.conf import reset_when_settings_change, tasks_api_settings
@@ -29,7 +30,9 @@ def task_url(request: HttpRequest, identifier: str) -> str:
     if not _PLAIN.fullmatch(identifier):
         # It has to be encoded.
         return _base(request) + reverse("tasks_api:task", args=[identifier])
-    before, after = _around_id(get_urlconf(), get_script_prefix(), get_language())
+    # The project may choose URLs for each request, by its prefix, or by language.
+    where = (get_script_prefix(), getattr(request, "urlconf", None), get_language())
+    before, after = _around_id(where)
     return f"{_base(request)}{before}{identifier}{after}"
 
 
@@ -54,8 +57,8 @@ def _base(request: HttpRequest) -> str:
 
 
 @lru_cache(maxsize=64)
-def _around_id(*where: str | None) -> tuple[str, str]:
-    """Return what is before and after the id in the path of a task; `where` is all that it depends on."""
+def _around_id(where: tuple[Any, ...]) -> tuple[str, str]:
+    """Return what is before and after the id in the path of a task; it depends on `where` alone."""
     before, after = reverse("tasks_api:task", args=[_PLACEHOLDER]).split(_PLACEHOLDER)
     return before, after
 

@@ -209,7 +209,7 @@ def _check_media_type(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if request.content_type != "application/json" or charset not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType(headers={"Accept-Post": "application/json"})
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType(
             "The body must be sent without Content-Encoding.",
             headers={"Accept-Encoding": "identity"},
