@@ -1,7 +1,7 @@
 """
 Pages for people, such as Django's admin, use middlewares that the API's requests skip.
 
-The API has no sessions, cookies or messages, and the middlewares for pages would slow its requests
+The API has no sessions, cookies, messages or static files, and the middlewares for pages would slow its requests
 down. In `MIDDLEWARE` they are between `PagesMiddleware` and `end_of_pages`.
 """
 
@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from tasks_api.backends.database.deadline import database_answers_within
 
-PREFIXES = ("/admin/",)
+PREFIXES = ("/admin/", "/static/", "/docs", "/problems")
 """The prefixes of the paths of pages."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]

@@ -8,7 +8,8 @@ The routes of resources; an optional app registers its own before the URLs are b
             register_route(Route("schedules", "schedules", ScheduleViewSet, {"get": "list"}, link="schedules"))
 
 The views are subclasses of `tasks_api.http.views.resource.Resource`, and their methods are operations, so
-that they are authenticated, documented and linked to like the others.
+that they are authenticated, documented and linked to like the others. They take Django's request and return
+`tasks_api.http.protocol.responses.json_response(…)`.
 """
 
 from collections.abc import Mapping

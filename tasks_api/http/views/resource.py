@@ -153,12 +153,16 @@ class Resource(APIView):
         headers = response.headers
         headers["Allow"] = ", ".join(self.allow)
         headers[request_id.HEADER] = request_id.identify(request)
+        headers["X-Content-Type-Options"] = "nosniff"
         if self.allowance is not None:
             for name, value in self.allowance.headers.items():
                 headers[name] = value
         if request.method in {"GET", "HEAD"}:
             headers["Cache-Control"] = "private, no-cache"
-            patch_vary_headers(response, _VARY)
+            if "Vary" in headers:
+                patch_vary_headers(response, _VARY)
+            else:
+                headers["Vary"] = ", ".join(_VARY)
         if response.streaming:
             return
         # RFC 9110, section 8.6: answers with these two have no body.
