@@ -1,0 +1,34 @@
+"""The ratios that tell how the service does; what they should be is for people to judge."""
+
+from collections.abc import Sequence
+
+from benchmarks.peers.contenders import CELERY, EMPTY, ENQUEUE, LIVEZ, NAIVE, RQ, SERVICE
+from benchmarks.peers.figures import Case, Ratio, Samples
+
+
+def ratios(samples: Samples, connections: Sequence[int]) -> list[str]:
+    """Return a table in Markdown, with the ratios whose cases were measured."""
+    few, many = min(connections), max(connections)
+    lines = [ratio.line(samples) for ratio in _ratios(few, many)]
+    return ["| ratio | median | (min to max) |", "|---|---|---|", *filter(None, lines)]
+
+
+def _ratios(few: int, many: int) -> list[Ratio]:
+    post, get = Case(SERVICE, "POST", few), Case(SERVICE, "GET", few)
+    found = [Ratio("POST / `enqueue()` in process, rate", post, Case(ENQUEUE, "POST", few), "rate")]
+    for case in (post, get):
+        for other in (RQ, CELERY, NAIVE):
+            over = Case(other, case.operation, few)
+            label = f"{case.operation} / {other}"
+            found.append(Ratio(f"{label}, rate", case, over, "rate"))
+            found.append(Ratio(f"{label}, server CPU", case, over, "server_cpu"))
+    empty = Case(EMPTY, "GET", few)
+    found += [
+        Ratio("GET / our /livez, rate", get, Case(LIVEZ, "GET", few), "rate"),
+        Ratio("GET / empty view, server CPU", get, empty, "server_cpu"),
+        Ratio("POST / empty view, server CPU", post, empty, "server_cpu"),
+    ]
+    if many != few:
+        at_many = post._replace(connections=many)
+        found.append(Ratio(f"POST at {many} / at {few} connections, rate", at_many, post, "rate"))
+    return found
