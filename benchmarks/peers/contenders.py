@@ -19,6 +19,7 @@ EMPTY = "empty view of DRF"
 LIVEZ = "this service's /livez"
 NAIVE = "DRF on django-tasks-db"
 CELERY, RQ = "FastAPI + Celery, fsync", "FastAPI + RQ, fsync"
+ASYNC = ", async def"
 FLOWER = "Flower, fsync"
 
 CALL = json.dumps({"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}})
@@ -140,22 +141,25 @@ def fastapi(framework: str, name: str, queue: str, *, durable: bool) -> Start:
         port = free_port()
         command = [PYTHON, "-m", "uvicorn", f"benchmarks.peers.fastapi_{framework}:app"]
         command += ["--port", str(port), "--workers", str(conditions.processes)]
+        # In doubt a peer has the advantage: our own server writes its access log.
+        command += ["--no-access-log"]
         with (
             redis(durable=durable) as (redis_url, redis_pid),
             running(command, {"REDIS_URL": redis_url}) as process,
         ):
-            url = f"http://127.0.0.1:{port}/tasks/"
-            wait_for_http(url, process)
+            base = f"http://127.0.0.1:{port}"
+            wait_for_http(base, process)
             yield [
                 Peer(
-                    name=name,
+                    name=name + variant,
                     pids=[process.pid],
-                    url=url,
+                    url=f"{base}{path}",
                     body=GREETING,
                     store=Queue(redis_url, redis_pid, queue),
                     # Reads do not touch the disk.
                     operations=["POST", "GET"] if durable else ["POST"],
                 )
+                for variant, path in (("", "/tasks/"), (ASYNC, "/async/tasks/"))
             ]
 
     return start

@@ -30,3 +30,16 @@ def enqueue(greeting: Greeting) -> Task:
 def status(id: str) -> Task:
     task = AsyncResult(id, app=celery)
     return Task(id=id, status=task.status, result=task.result)
+
+
+# Without a thread for each request: less work, but the whole process waits for Redis.
+
+
+@app.post("/async/tasks/", status_code=202)
+async def enqueue_in_the_loop(greeting: Greeting) -> Task:
+    return enqueue(greeting)
+
+
+@app.get("/async/tasks/{id}/")
+async def status_in_the_loop(id: str) -> Task:
+    return status(id)

@@ -42,3 +42,16 @@ def status(id: str) -> Task:
     state = job.get_status(refresh=False)
     result = job.return_value() if job.is_finished else None
     return Task(id=id, status=state, result=result)
+
+
+# Without a thread for each request: less work, but the whole process waits for Redis.
+
+
+@app.post("/async/tasks/", status_code=202)
+async def enqueue_in_the_loop(greeting: Greeting) -> Task:
+    return enqueue(greeting)
+
+
+@app.get("/async/tasks/{id}/")
+async def status_in_the_loop(id: str) -> Task:
+    return status(id)

@@ -40,25 +40,26 @@ Samples = dict[Case, list[Sample]]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One case over another in a figure, such as `rate`, of the same rounds."""
+    """A figure of one case, such as `rate`, over one of another, of the same rounds."""
 
     label: str
     case: Case
     over: Case
     figure: str
+    over_figure: str = ""
 
     def line(self, samples: Samples) -> str | None:
         """Return a line of text; None if one of the cases was not measured."""
         if self.case not in samples or self.over not in samples:
             return None
-        ratios = [
-            getattr(one, self.figure) / getattr(other, self.figure)
-            for one, other in zip(samples[self.case], samples[self.over], strict=True)
-            if getattr(other, self.figure)
-        ]
-        if not ratios:
-            return None
+        ratios = self.values(samples[self.case], samples[self.over])
         return f"| {self.label} | {statistics.median(ratios):.2f} | {spread(ratios, '.2f')} |"
+
+    def values(self, rounds: Sequence[Sample], others: Sequence[Sample]) -> list[float]:
+        """Return the ratio of each round."""
+        over = self.over_figure or self.figure
+        pairs = zip(rounds, others, strict=True)
+        return [getattr(one, self.figure) / getattr(other, over) for one, other in pairs]
 
 
 def spread(values: Sequence[float], form: str) -> str:

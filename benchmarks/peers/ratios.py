@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.peers.contenders import CELERY, EMPTY, ENQUEUE, LIVEZ, NAIVE, RQ, SERVICE
+from benchmarks.peers.contenders import ASYNC, CELERY, EMPTY, ENQUEUE, LIVEZ, NAIVE, RQ, SERVICE
 from benchmarks.peers.figures import Case, Ratio, Samples
 
 
@@ -17,7 +17,7 @@ def _ratios(few: int, many: int) -> list[Ratio]:
     post, get = Case(SERVICE, "POST", few), Case(SERVICE, "GET", few)
     found = [Ratio("POST / `enqueue()` in process, rate", post, Case(ENQUEUE, "POST", few), "rate")]
     for case in (post, get):
-        for other in (RQ, CELERY, NAIVE):
+        for other in (RQ, RQ + ASYNC, CELERY, CELERY + ASYNC, NAIVE):
             over = Case(other, case.operation, few)
             label = f"{case.operation} / {other}"
             found.append(Ratio(f"{label}, rate", case, over, "rate"))
@@ -27,6 +27,8 @@ def _ratios(few: int, many: int) -> list[Ratio]:
         Ratio("GET / our /livez, rate", get, Case(LIVEZ, "GET", few), "rate"),
         Ratio("GET / empty view, server CPU", get, empty, "server_cpu"),
         Ratio("POST / empty view, server CPU", post, empty, "server_cpu"),
+        Ratio("p99 of POST / median of the empty view", post, empty, "p99", "p50"),
+        Ratio("p99 of GET / median of the empty view", get, empty, "p99", "p50"),
     ]
     if many != few:
         at_many = post._replace(connections=many)
