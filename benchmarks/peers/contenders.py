@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.peers.peer import InProcess, Peer
 from benchmarks.peers.servers import PROJECT, free_port, running, wait_for_http
-from benchmarks.peers.stores import Database, Queue, database, redis
+from benchmarks.peers.stores import Database, Queue, Store, database, redis
 
 SERVICE = "this service"
 ENQUEUE = "`enqueue()` in process"
@@ -22,6 +22,7 @@ CELERY, RQ = "FastAPI + Celery, fsync", "FastAPI + RQ, fsync"
 ASYNC = ", async def"
 FLOWER = "Flower, fsync"
 
+CLIENT = "benchmark"
 CALL = json.dumps({"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}})
 GREETING = json.dumps({"name": "Ada"})
 PYTHON = sys.executable
@@ -47,7 +48,7 @@ Start = Callable[[Conditions], AbstractContextManager[list[Peer]]]
 @contextmanager
 def service(conditions: Conditions) -> Iterator[list[Peer]]:
     """Start the service as it is shipped, with the key of a client."""
-    with _service(conditions, conditions.store, PROJECT, (SERVICE, LIVEZ)) as peers:
+    with service_on(conditions.store, conditions, PROJECT, (SERVICE, LIVEZ)) as peers:
         yield peers
 
 
@@ -57,16 +58,17 @@ def service_of(project: Path, conditions: Conditions) -> Iterator[list[Peer]]:
     name = f"service in {project.name}"
     with database(conditions.server_url, conditions.store.pid) as store:
         manage(service_environment(conditions, store), "migrate", "--verbosity=0", project=project)
-        with _service(conditions, store, project, (name, f"{name}: /livez")) as peers:
+        with service_on(store, conditions, project, (name, f"{name}: /livez")) as peers:
             yield peers
 
 
 @contextmanager
-def _service(
-    conditions: Conditions, store: Database, project: Path, names: tuple[str, str]
+def service_on(
+    store: Store, conditions: Conditions, project: Path, names: tuple[str, str]
 ) -> Iterator[list[Peer]]:
+    """Start the service on a database that has its tables; the second name is that of `/livez`."""
     environment = service_environment(conditions, store)
-    key = manage(environment, "create_client", "benchmark", project=project)
+    key = manage(environment, "create_client", CLIENT, project=project)
     with _gunicorn("service.wsgi", environment, project) as (url, pid):
         tasks = Peer(
             name=names[0], pids=[pid], url=f"{url}/tasks/", body=CALL, key=key, store=store
@@ -215,7 +217,7 @@ def manage(
     ).stdout.strip()
 
 
-def service_environment(conditions: Conditions, store: Database) -> dict[str, str]:
+def service_environment(conditions: Conditions, store: Store) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "service.settings",
         "SECRET_KEY": "only-for-benchmarks-which-keep-nothing",

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from benchmarks.peers.figures import Sample
 from benchmarks.peers.load import Outcome, Request, outcome, put_load
 from benchmarks.peers.servers import cpu_seconds
-from benchmarks.peers.stores import Database, Queue
+from benchmarks.peers.stores import Store
+
+LIST = "GET of a page of 50"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +28,15 @@ class Peer:
     url: str
     body: str = ""
     key: str = ""
-    store: Database | Queue | None = None
+    store: Store | None = None
     operations: Sequence[str] = ("POST", "GET")
 
     def request(self, operation: str) -> Request:
         """Return what is sent; for GET a task is enqueued first."""
         if operation == "POST":
             return Request("POST", self.url, self.body, self.key)
+        if operation == LIST:
+            return Request("GET", self.url, key=self.key)
         url = f"{self.url}{self._enqueue()}/" if self.store else self.url
         return Request("GET", url, key=self.key)
 

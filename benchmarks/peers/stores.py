@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import psycopg
 from redis import Redis
@@ -18,9 +19,20 @@ TABLE = "django_tasks_database_dbtaskresult"
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
+class Store(Protocol):
+    """Where tasks go; `pid` is None where there is no process of its own to account for."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def pid(self) -> int | None: ...
+    def count(self) -> int: ...
+    def empty(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database in PostgreSQL with the table of django-tasks-db; `pid` is None if it runs elsewhere."""
+    """A database in PostgreSQL with the table of django-tasks-db."""
 
     url: str
     pid: int | None
