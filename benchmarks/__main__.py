@@ -24,6 +24,7 @@ BENCHMARKS = {
         "bench_growth", "real servers with 1,000,000 tasks, and with 100,000 READY"
     ),
     "peers": Benchmark("peers", "real servers: the service beside Celery, RQ, Flower and DRF"),
+    "peers-workers": Benchmark("peers.workers", "our worker beside db_worker, Celery and RQ"),
 }
 
 
