@@ -1,6 +1,7 @@
 """Runs the quick benchmarks, or those named; options after a single name are that one's own."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from typing import NamedTuple
@@ -52,8 +53,17 @@ def main(arguments: list[str]) -> None:
     for name in names or [name for name, one in BENCHMARKS.items() if one.is_quick]:
         print(f"== {name}", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{BENCHMARKS[name].module}", *arguments]
-        if status := subprocess.run(command, check=False).returncode:
+        if status := _run(command):
             sys.exit(status)
+
+
+def _run(command: list[str]) -> int:
+    """Wait until the benchmark has ended, when interrupted too: it has servers to stop."""
+    process = subprocess.Popen(command)
+    # The terminal interrupts both.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from benchmarks.peers.contenders import (
 from benchmarks.peers.figures import Case, Ratio, Samples, table
 from benchmarks.peers.machine import described
 from benchmarks.peers.peer import LIST, Peer, measure
-from benchmarks.peers.servers import PROJECT
+from benchmarks.peers.servers import PROJECT, stop_all_when_terminated
 from benchmarks.peers.stores import TABLE, Store, create_database, drop_database, postgresql
 from service.listening import Listening
 
@@ -75,6 +75,7 @@ class Filled:
 def main() -> None:
     """Fill the databases, measure, and print tables and ratios in Markdown."""
     options = _options()
+    stop_all_when_terminated()
     listening = Listening.from_environment()
     with ExitStack() as stack:
         server = stack.enter_context(postgresql())

@@ -7,7 +7,6 @@ create databases, else one is started, which writes commits to the disk.
 """
 
 import argparse
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +22,7 @@ from benchmarks.peers.figures import Case, Samples, table
 from benchmarks.peers.machine import described
 from benchmarks.peers.peer import Peer, measure
 from benchmarks.peers.ratios import ratios
+from benchmarks.peers.servers import stop_all_when_terminated
 from benchmarks.peers.stores import database, postgresql
 from service.listening import Listening
 
@@ -33,8 +33,7 @@ WARM_UP_SECONDS = 2
 def main() -> None:
     """Measure what the command line asks for."""
     options = _options()
-    # So that everything that was started is stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop_all_when_terminated()
     listening = Listening.from_environment()
     with ExitStack() as stack:
         url, pid = stack.enter_context(postgresql())

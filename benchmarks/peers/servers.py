@@ -1,8 +1,10 @@
 """Servers as processes of their own, and what they take of the processors."""
 
 import os
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -16,6 +18,11 @@ import psutil
 PROJECT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 20
+
+
+def stop_all_when_terminated() -> None:
+    """Let SIGTERM end this process like an exception, so that all that runs is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def free_port() -> int:

@@ -22,7 +22,7 @@ import psycopg
 from redis import Redis
 
 from benchmarks.peers.figures import spread
-from benchmarks.peers.servers import PROJECT, cpu_seconds, running
+from benchmarks.peers.servers import PROJECT, cpu_seconds, running, stop_all_when_terminated
 from benchmarks.peers.stores import TABLE, database, postgresql, redis
 from benchmarks.worker_commands import OURS, STOCK
 
@@ -91,6 +91,7 @@ class Contender:
 def main() -> None:
     """Measure in turns, and print a table in Markdown."""
     options = _options()
+    stop_all_when_terminated()
     with ExitStack() as stack:
         contenders = [
             *stack.enter_context(_on_postgresql(options.processes)),

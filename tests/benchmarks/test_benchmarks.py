@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.page import replaced
 from benchmarks.peers.client import Load
 from benchmarks.peers.contenders import SERVICE
 from benchmarks.peers.figures import Case, Ratio, Sample, Samples, table
@@ -90,3 +91,12 @@ def test_a_turn_with_failed_requests_is_no_figure(
     peer = Peer(name="ours", pids=[service.web.pid], url=service.url)
     with pytest.raises(RuntimeError, match="ours: 1 of 10 GET requests failed"):
         measure(peer, "GET", connections=1, seconds=1)
+
+
+def test_a_run_takes_the_place_of_the_one_before_it_on_the_page() -> None:
+    page = "A\n<!-- http -->\nold\n<!-- end of http -->\nB\n<!-- peers -->\n<!-- end of peers -->\n"
+    new = "A\n<!-- http -->\n\n| new |\n\n<!-- end of http -->\nB\n<!-- peers -->\n<!-- end of peers -->\n"
+    assert replaced(page, "http", "== http\n| new |\n") == new
+    assert replaced(new, "http", "| new |") == new
+    with pytest.raises(LookupError, match="pears"):
+        replaced(page, "pears", "")
