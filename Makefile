@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser services schema docs clients bench peers clean
+.PHONY: help setup run test lint browser services schema docs clients bench peers wrk clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -75,14 +75,16 @@ clients: setup ## Generate clients in Python and, where there is Node, TypeScrip
 $(NODE_MODULES)/.package-lock.json: tests/openapi/package-lock.json
 	@npm ci --prefix tests/openapi --ignore-scripts --no-audit --no-fund --loglevel error
 
-bench: setup $(if $(filter peers%,$(ARGS)),peers) ## Measure the service, quickly, or what ARGS names: ARGS=--help
+bench: setup $(if $(filter peers%,$(ARGS)),peers) $(if $(filter growth,$(ARGS)),wrk) ## Measure the service, quickly, or what ARGS names: ARGS=--help
 	@$(PYTHON) -m benchmarks $(ARGS)
 
-# What the service is measured beside. Without wrk a client in Python makes the load.
-peers: setup
+# What the service is measured beside.
+peers: setup wrk
 	@$(UV) sync --quiet --frozen --inexact --group peers
-	@$(call debian,wrk,wrk,a client in Python will make the load)
 	@$(call debian,redis-server,redis-server,there is nothing to measure beside)
+
+wrk:
+	@$(call debian,wrk,wrk,a client in Python will make the load)
 
 clean: ## Remove what the other targets make, but no data
 	@rm -rf .uv .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist \

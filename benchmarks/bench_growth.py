@@ -8,9 +8,10 @@ import argparse
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -26,7 +27,7 @@ from benchmarks.peers.figures import Case, Ratio, Samples, table
 from benchmarks.peers.machine import described
 from benchmarks.peers.peer import LIST, Peer, measure
 from benchmarks.peers.servers import PROJECT, stop_all_when_terminated
-from benchmarks.peers.stores import TABLE, Store, create_database, drop_database, postgresql
+from benchmarks.peers.stores import TABLE, database, postgresql
 from service.listening import Listening
 
 FEW = "100 tasks"
@@ -78,17 +79,16 @@ def main() -> None:
     stop_all_when_terminated()
     listening = Listening.from_environment()
     with ExitStack() as stack:
-        server = stack.enter_context(postgresql())
+        new_database = stack.enter_context(_databases(options.database))
         peers = []
         for name, (tasks, ready) in SIZES.items():
-            store = stack.enter_context(_database(options.database, *server))
-            conditions = Conditions(server[0], store, listening.processes, listening.threads)
-            manage(service_environment(conditions, store), "migrate", "--verbosity=0")
-            peer, _ = stack.enter_context(service_on(store, conditions, PROJECT, (name, "")))
-            _fill(conditions, store, tasks, ready)
+            store = new_database()
+            conditions = Conditions(store.url, store, listening.processes, listening.threads)
+            manage(service_environment(store), "migrate", "--verbosity=0")
+            peer, _ = stack.enter_context(service_on(store, PROJECT, (name, "")))
+            _fill(store, tasks, ready)
             peers.append(peer)
-        print("\n".join(described(conditions, options)), flush=True)
-        print(f"- {options.database}")
+        print("\n".join(described(conditions, options, peers=False)), flush=True)
         samples = _measured(peers, options)
     for operation in OPERATIONS:
         print("", *table(samples, operation, CONNECTIONS), sep="\n")
@@ -122,23 +122,23 @@ def _ratios() -> Iterator[Ratio]:
                     yield Ratio(f"{operation}: {name} / {FEW}, {label}", case, few, figure)
 
 
-def _fill(conditions: Conditions, store: Filled, tasks: int, ready: int) -> None:
-    environment = service_environment(conditions, store)
+def _fill(store: Filled, tasks: int, ready: int) -> None:
+    environment = service_environment(store)
     manage(environment, CLIENT, str(tasks), str(ready), module="benchmarks.filling")
     store.remember()
 
 
 @contextmanager
-def _database(kind: str, server_url: str, pid: int | None) -> Iterator[Store]:
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory() as directory:
-            yield Filled(f"sqlite:///{Path(directory) / 'db.sqlite3'}", None)
-        return
-    url = create_database(server_url)
-    try:
-        yield Filled(url, pid)
-    finally:
-        drop_database(url, server_url=server_url)
+def _databases(kind: str) -> Iterator[Callable[[], Filled]]:
+    """Give a function that makes an empty database."""
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            names = (f"sqlite:///{directory}/{number}.sqlite3" for number in count())
+            yield lambda: Filled(next(names), None)
+        else:
+            server = stack.enter_context(postgresql())
+            yield lambda: Filled(stack.enter_context(database(*server)).url, server[1])
 
 
 def _options() -> argparse.Namespace:

@@ -39,13 +39,13 @@ def main() -> None:
         url, pid = stack.enter_context(postgresql())
         store = stack.enter_context(database(url, pid))
         conditions = Conditions(url, store, listening.processes, listening.threads)
-        manage(service_environment(conditions, store), "migrate", "--verbosity=0")
+        manage(service_environment(store), "migrate", "--verbosity=0")
         peers: list[Peer] = []
         for name in options.only:
             peers += stack.enter_context(CONTENDERS[name](conditions))
         for project in options.checkout:
             peers += stack.enter_context(service_of(project, conditions))
-        print("\n".join(described(conditions, options)), flush=True)
+        print("\n".join(described(conditions, options, peers=True)), flush=True)
         samples = _measured(peers, options)
     for operation in ("POST", "GET"):
         for connections in options.connections:

@@ -14,6 +14,7 @@ from benchmarks.peers.servers import PROJECT, free_port, running, wait_for_http
 from benchmarks.peers.stores import Database, Queue, Store, database, redis
 
 SERVICE = "this service"
+CHECKOUT = "service in "
 ENQUEUE = "`enqueue()` in process"
 EMPTY = "empty view of DRF"
 LIVEZ = "this service's /livez"
@@ -31,7 +32,7 @@ PYTHON = sys.executable
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """
-    What all peers share: processes, threads, and the PostgreSQL server.
+    What all peers share: the PostgreSQL server, and the number of processes and threads.
 
     `store` is a database there with the service's tables.
     """
@@ -48,26 +49,28 @@ Start = Callable[[Conditions], AbstractContextManager[list[Peer]]]
 @contextmanager
 def service(conditions: Conditions) -> Iterator[list[Peer]]:
     """Start the service as it is shipped, with the key of a client."""
-    with service_on(conditions.store, conditions, PROJECT, (SERVICE, LIVEZ)) as peers:
+    with service_on(conditions.store, PROJECT, (SERVICE, LIVEZ)) as peers:
         yield peers
 
 
 @contextmanager
 def service_of(project: Path, conditions: Conditions) -> Iterator[list[Peer]]:
     """Start the service of another checkout, which has other migrations perhaps."""
-    name = f"service in {project.name}"
+    name = CHECKOUT + project.name
     with database(conditions.server_url, conditions.store.pid) as store:
-        manage(service_environment(conditions, store), "migrate", "--verbosity=0", project=project)
-        with service_on(store, conditions, project, (name, f"{name}: /livez")) as peers:
+        manage(service_environment(store), "migrate", "--verbosity=0", project=project)
+        with service_on(store, project, (name, f"{name}: /livez")) as peers:
             yield peers
 
 
 @contextmanager
-def service_on(
-    store: Store, conditions: Conditions, project: Path, names: tuple[str, str]
-) -> Iterator[list[Peer]]:
-    """Start the service on a database that has its tables; the second name is that of `/livez`."""
-    environment = service_environment(conditions, store)
+def service_on(store: Store, project: Path, names: tuple[str, str]) -> Iterator[list[Peer]]:
+    """
+    Start the service on a database that has its tables; the second name is that of `/livez`.
+
+    Processes and threads are its own defaults, or those of this process's environment.
+    """
+    environment = service_environment(store)
     key = manage(environment, "create_client", CLIENT, project=project)
     with _gunicorn("service.wsgi", environment, project) as (url, pid):
         tasks = Peer(
@@ -80,7 +83,7 @@ def service_on(
 @contextmanager
 def empty_view(conditions: Conditions) -> Iterator[list[Peer]]:
     """Start what the stack costs at least: the service's server and middlewares, and no more."""
-    environment = service_environment(conditions, conditions.store)
+    environment = service_environment(conditions.store)
     with _gunicorn("benchmarks.peers.empty_view", environment, PROJECT) as (url, pid):
         yield [Peer(name=EMPTY, pids=[pid], url=f"{url}/empty/", operations=["GET"])]
 
@@ -89,7 +92,7 @@ def empty_view(conditions: Conditions) -> Iterator[list[Peer]]:
 def in_process(conditions: Conditions) -> Iterator[list[Peer]]:
     """Start processes that enqueue without HTTP."""
     command = [PYTHON, "-m", "benchmarks.peers.in_process", str(conditions.threads)]
-    environment = service_environment(conditions, conditions.store)
+    environment = service_environment(conditions.store)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with ExitStack() as stack:
         processes = [
@@ -118,15 +121,9 @@ def naive_drf(conditions: Conditions) -> Iterator[list[Peer]]:
         }
         manage(environment, "migrate", "--verbosity=0", module="django")
         port = free_port()
-        command = [
-            PYTHON,
-            "-m",
-            "gunicorn",
-            "benchmarks.peers.naive_drf",
-            "--bind",
-            f"127.0.0.1:{port}",
-        ]
+        command = [PYTHON, "-m", "gunicorn", "benchmarks.peers.naive_drf"]
         command += ["--workers", str(conditions.processes), "--threads", str(conditions.threads)]
+        command += ["--bind", f"127.0.0.1:{port}"]
         # As ours: else gunicorn closes connections after two seconds.
         command += ["--keep-alive", "65"]
         with running(command, environment) as process:
@@ -217,13 +214,11 @@ def manage(
     ).stdout.strip()
 
 
-def service_environment(conditions: Conditions, store: Store) -> dict[str, str]:
+def service_environment(store: Store) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "service.settings",
         "SECRET_KEY": "only-for-benchmarks-which-keep-nothing",
         "DATABASE_URL": store.url,
-        "WEB_CONCURRENCY": str(conditions.processes),
-        "WEB_THREADS": str(conditions.threads),
     }
 
 

@@ -48,12 +48,16 @@ class Enqueuing:
         }
 
     def _loop(self) -> None:
-        while True:
-            self.barrier.wait()
-            while (before := time.perf_counter()) < self.end:
-                say_hello.enqueue(name="Ada")
-                self.milliseconds.append((time.perf_counter() - before) * 1000)
-            self.barrier.wait()
+        try:
+            while True:
+                self.barrier.wait()
+                while (before := time.perf_counter()) < self.end:
+                    say_hello.enqueue(name="Ada")
+                    self.milliseconds.append((time.perf_counter() - before) * 1000)
+                self.barrier.wait()
+        finally:
+            # Only after an error: else the other threads would wait for this one.
+            self.barrier.abort()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,26 +19,30 @@ PACKAGES = ("Django", "djangorestframework", "django-tasks-db", "gunicorn", "psy
 PEERS = ("fastapi", "uvicorn", "celery", "rq", "flower")
 
 
-def described(conditions: Conditions, options: argparse.Namespace) -> Iterator[str]:
+def described(conditions: Conditions, options: argparse.Namespace, *, peers: bool) -> Iterator[str]:
     """Yield lines of a list in Markdown."""
     yield f"- {datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} processors ({_model()}),"
     yield f"  Linux {platform.release()}, Python {platform.python_version()}"
     yield f"- {_versions(PACKAGES)}"
-    yield f"- {_versions(PEERS)}"
-    with psycopg.connect(conditions.server_url) as connection:
-        settings = {
-            name: connection.execute(f"SHOW {name}").fetchone()[0]
-            for name in ("server_version", "fsync", "synchronous_commit")
-        }
-    yield (
-        f"- PostgreSQL {settings['server_version']}, fsync {settings['fsync']}, "
-        f"synchronous_commit {settings['synchronous_commit']}; {_redis()}"
-    )
+    if peers:
+        yield f"- {_versions(PEERS)}, {_redis()}"
+    yield f"- {_database(conditions.store.url)}"
     yield (
         f"- {conditions.processes} processes with {conditions.threads} threads each; load from "
         f"{'wrk' if WRK else 'the client in Python'}, {options.rounds} rounds of "
         f"{options.duration} s for each case, medians"
     )
+
+
+def _database(url: str) -> str:
+    if not url.startswith("postgres"):
+        return f"SQLite {sqlite3.sqlite_version}"
+    with psycopg.connect(url) as connection:
+        version, *settings = (
+            connection.execute(f"SHOW {name}").fetchone()[0]
+            for name in ("server_version", "fsync", "synchronous_commit")
+        )
+    return "PostgreSQL {}, fsync {}, synchronous_commit {}".format(version, *settings)
 
 
 def _versions(packages: tuple[str, ...]) -> str:

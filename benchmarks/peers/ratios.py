@@ -1,16 +1,36 @@
 """The ratios that tell how the service does; what they should be is for people to judge."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from benchmarks.peers.contenders import ASYNC, CELERY, EMPTY, ENQUEUE, LIVEZ, NAIVE, RQ, SERVICE
+from benchmarks.peers.contenders import (
+    ASYNC,
+    CELERY,
+    CHECKOUT,
+    EMPTY,
+    ENQUEUE,
+    LIVEZ,
+    NAIVE,
+    RQ,
+    SERVICE,
+)
 from benchmarks.peers.figures import Case, Ratio, Samples
 
 
 def ratios(samples: Samples, connections: Sequence[int]) -> list[str]:
     """Return a table in Markdown, with the ratios whose cases were measured."""
     few, many = min(connections), max(connections)
-    lines = [ratio.line(samples) for ratio in _ratios(few, many)]
+    wanted = [*_ratios(few, many), *_to_checkouts(samples)]
+    lines = [ratio.line(samples) for ratio in wanted]
     return ["| ratio | median | (min to max) |", "|---|---|---|", *filter(None, lines)]
+
+
+def _to_checkouts(samples: Samples) -> Iterator[Ratio]:
+    for other in samples:
+        if other.peer.startswith(CHECKOUT):
+            case = other._replace(peer=SERVICE)
+            label = f"{case.operation} at {case.connections} / {other.peer}"
+            yield Ratio(f"{label}, rate", case, other, "rate")
+            yield Ratio(f"{label}, server CPU", case, other, "server_cpu")
 
 
 def _ratios(few: int, many: int) -> list[Ratio]:

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -97,6 +97,8 @@ def cpu_seconds(pid: int | None) -> float:
     process = psutil.Process(pid)
     seconds = 0.0
     for member in (process, *process.children(recursive=True)):
-        times = member.cpu_times()
-        seconds += times.user + times.system + times.children_user + times.children_system
+        # One that has ended meanwhile is among its parent's.
+        with suppress(psutil.NoSuchProcess):
+            times = member.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
     return seconds

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.page import replaced
 from benchmarks.peers.client import Load
-from benchmarks.peers.contenders import SERVICE
+from benchmarks.peers.contenders import CHECKOUT, SERVICE
 from benchmarks.peers.figures import Case, Ratio, Sample, Samples, table
 from benchmarks.peers.load import Outcome, outcome
 from benchmarks.peers.peer import Peer, measure
@@ -45,6 +45,14 @@ def test_a_ratio_to_a_peer_that_was_not_measured_is_left_out() -> None:
     samples = {post: [sample(100)], post._replace(connections=64): [sample(80)]}
     (line,) = ratios(samples, [16, 64])[2:]
     assert line == "| POST at 64 / at 16 connections, rate | 0.80 | 0.80 to 0.80 |"
+
+
+def test_the_service_of_another_checkout_has_ratios_of_its_own() -> None:
+    samples = {
+        Case(SERVICE, "GET", 16): [sample(100)],
+        Case(f"{CHECKOUT}old", "GET", 16): [sample(80)],
+    }
+    assert ratios(samples, [16])[2] == "| GET at 16 / service in old, rate | 1.25 | 1.25 to 1.25 |"
 
 
 def test_a_table_has_medians_and_spread_of_one_operation() -> None:
