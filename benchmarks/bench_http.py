@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _in_a_process(name: str, url: str) -> None:
-    print(name, flush=True)
+    print(f"\n| {name} | CPU, µs |\n|---|---|", flush=True)
     subprocess.run([sys.executable, "-m", "benchmarks.bench_http", url], check=True)
 
 
@@ -62,17 +62,17 @@ def _measure(url: str) -> None:
     figures = _interleaved(
         {
             "a raw INSERT": _insert,
-            "enqueue() in process": lambda: say_hello.enqueue(name="Ada"),
-            "POST /tasks/": lambda: request("POST", "/tasks/", BODY),
-            "GET /tasks/{id}/": lambda: request("GET", path),
-            "a bare view (GET /livez)": lambda: request("GET", "/livez"),
+            "`enqueue()`": lambda: say_hello.enqueue(name="Ada"),
+            "`POST /tasks/`": lambda: request("POST", "/tasks/", BODY),
+            "`GET /tasks/{id}/`": lambda: request("GET", path),
+            "a bare view, `GET /livez`": lambda: request("GET", "/livez"),
         }
     )
     _, enqueue, post, get, bare = figures.values()
     for name, seconds in figures.items():
-        print(f"  {name:26} {seconds * 1e6:8.0f} µs of CPU")
-    print(f"  POST: {enqueue / post:.2f} of the rate of enqueue() in process")
-    print(f"  GET: {bare / get:.2f} of the rate of a bare view")
+        print(f"| {name} | {seconds * 1e6:,.0f} |")
+    print(f"| POST / `enqueue()` | {post / enqueue:.2f} times |")
+    print(f"| GET / a bare view | {get / bare:.2f} times |")
 
 
 def _insert() -> None:
