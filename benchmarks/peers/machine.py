@@ -19,13 +19,18 @@ PACKAGES = ("Django", "djangorestframework", "django-tasks-db", "gunicorn", "psy
 PEERS = ("fastapi", "uvicorn", "celery", "rq", "flower")
 
 
-def described(conditions: Conditions, options: argparse.Namespace, *, peers: bool) -> Iterator[str]:
-    """Yield lines of a list in Markdown."""
+def machine(*, peers: bool) -> Iterator[str]:
+    """Yield lines of a list in Markdown: the machine, and the versions of packages."""
     yield f"- {datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} processors ({_model()}),"
     yield f"  Linux {platform.release()}, Python {platform.python_version()}"
     yield f"- {_versions(PACKAGES)}"
     if peers:
         yield f"- {_versions(PEERS)}, {_redis()}"
+
+
+def described(conditions: Conditions, options: argparse.Namespace, *, peers: bool) -> Iterator[str]:
+    """Yield the machine's lines, and how it was measured."""
+    yield from machine(peers=peers)
     yield f"- {_database(conditions.store.url)}"
     yield (
         f"- {conditions.processes} processes with {conditions.threads} threads each; load from "

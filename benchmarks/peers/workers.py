@@ -22,6 +22,7 @@ import psycopg
 from redis import Redis
 
 from benchmarks.peers.figures import spread
+from benchmarks.peers.machine import machine
 from benchmarks.peers.servers import PROJECT, cpu_seconds, running, stop_all_when_terminated
 from benchmarks.peers.stores import TABLE, database, postgresql, redis
 from benchmarks.worker_commands import OURS, STOCK
@@ -103,18 +104,28 @@ def main() -> None:
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
             for contender in contenders[:: -1 if number % 2 else 1]:
                 contender.measure(options.tasks)
-    print(
-        f"| {options.processes} processes, {options.tasks:,} tasks | tasks/s | (min to max) "
-        "| CPU, µs a task | ours / this, rate |\n|---|---|---|---|---|"
+    print("\n".join(machine(peers=True)))
+    print(f"- {options.rounds} rounds of {options.tasks:,} tasks for each, medians\n")
+    print("\n".join(_table(contenders, options.processes)))
+
+
+def _table(contenders: Sequence[Contender], processes: int) -> Iterator[str]:
+    """Yield lines of Markdown, with the ratios of our worker on both databases."""
+    yield (
+        f"| {processes} processes | tasks/s | (min to max) | CPU, µs a task "
+        "| our worker on PostgreSQL / this | our worker on SQLite / this |"
     )
-    ours = contenders[0]
+    yield "|---|---|---|---|---|---|"
     for contender in contenders:
-        ratios = [one / other for one, other in zip(ours.rates, contender.rates, strict=True)]
-        print(
-            f"| {contender.name} | {statistics.median(contender.rates):,.0f} "
-            f"| {spread(contender.rates, ',.0f')} | {statistics.median(contender.cpu):,.0f} "
-            f"| {statistics.median(ratios):.2f} |"
-        )
+        cells = [
+            f"{statistics.median(contender.rates):,.0f}",
+            spread(contender.rates, ",.0f"),
+            f"{statistics.median(contender.cpu):,.0f}",
+        ]
+        for ours in (contenders[0], contenders[2]):
+            pairs = zip(ours.rates, contender.rates, strict=True)
+            cells.append(f"{statistics.median(one / other for one, other in pairs):.2f}")
+        yield f"| {contender.name} | {' | '.join(cells)} |"
 
 
 @contextmanager
