@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser services schema docs clients bench clean
+.PHONY: help setup run test lint browser services schema docs clients bench peers wrk clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -40,17 +40,17 @@ lint: setup ## Check style, types, layers and the Dockerfile
 	@layers=$$(.venv/bin/lint-imports) || { echo "$$layers"; exit 1; }
 	@.venv/bin/hadolint Dockerfile
 
-browser: ## Install Debian's Chromium for the browser tests, where that is possible
-	@if command -v chromium >/dev/null; then :; \
+# Install a package of Debian's where that is possible: the program, the package, what follows without.
+debian = if command -v $(1) >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
-	fi || echo "There is no Chromium: the browser tests will be skipped."
+		apt-get update -qq && apt-get install -qq --no-install-recommends $(2) >/dev/null; \
+	fi || echo "There is no $(1): $(3)."
+
+browser: ## Install Debian's Chromium for the browser tests, where that is possible
+	@$(call debian,chromium,chromium,the browser tests will be skipped)
 
 services: ## Install Debian's Redis for the tests that need it, where that is possible
-	@if command -v redis-server >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -qq --no-install-recommends redis-server >/dev/null; \
-	fi || echo "There is no redis-server: the tests that need it will be skipped."
+	@$(call debian,redis-server,redis-server,the tests that need it will be skipped)
 
 schema: setup ## Write openapi.yaml
 	@SECRET_KEY=unused-for-a-document-without-secrets $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml
@@ -75,8 +75,16 @@ clients: setup ## Generate clients in Python and, where there is Node, TypeScrip
 $(NODE_MODULES)/.package-lock.json: tests/openapi/package-lock.json
 	@npm ci --prefix tests/openapi --ignore-scripts --no-audit --no-fund --loglevel error
 
-bench: setup ## Measure the service
+bench: setup $(if $(filter peers%,$(ARGS)),peers) $(if $(filter growth,$(ARGS)),wrk) ## Measure the service, quickly, or what ARGS names: ARGS=--help
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+# What the service is measured beside.
+peers: setup wrk
+	@$(UV) sync --quiet --frozen --inexact --group peers
+	@$(call debian,redis-server,redis-server,there is nothing to measure beside)
+
+wrk:
+	@$(call debian,wrk,wrk,a client in Python will make the load)
 
 clean: ## Remove what the other targets make, but no data
 	@rm -rf .uv .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist \

@@ -1,29 +1,47 @@
 """
-The two hot paths in CPU time: `POST /tasks/` and `GET /tasks/{id}/` through the whole of Django.
+The two hot paths in CPU time, in process, on both databases: the WSGI application, called by one thread.
 
-Ratios alone mean something: to `enqueue()` in process, and to a view of DRF that does nothing.
+`python -m benchmarks http`; PostgreSQL is one of its own without `DATABASE_URL`, which names a server
+whose user may create databases. Ratios alone mean something: to `enqueue()`, and to a bare view.
 """
 
 import io
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.environment import set_up
+from benchmarks.peers.stores import database, postgresql
 
 BODY = b'{"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}'
+INSERT = """
+INSERT INTO django_tasks_database_dbtaskresult (
+    id, status, enqueued_at, args_kwargs, priority, task_path, worker_ids, queue_name, backend_name,
+    run_after, exception_class_path, traceback)
+VALUES (%s, 'READY', '2026-01-01 00:00:00+00:00', '{"args": [], "kwargs": {"name": "Ada"}}', 0,
+    'service.tasks.say_hello', '[]', 'default', 'default', '9999-01-01 00:00:00+00:00', '', '')
+"""
 
 
 def main() -> None:
-    """Measure, print a line for each path."""
+    """Measure on each database, in a process of its own: each configures Django once."""
+    with postgresql() as server, database(*server) as store:
+        _in_a_process("PostgreSQL", store.url)
     with tempfile.TemporaryDirectory() as directory:
-        set_up(f"sqlite:///{directory}/db.sqlite3")
-        _measure()
+        _in_a_process("SQLite", f"sqlite:///{directory}/db.sqlite3")
 
 
-def _measure() -> None:
+def _in_a_process(name: str, url: str) -> None:
+    print(f"\n| {name} | CPU, µs |\n|---|---|", flush=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.bench_http", url], check=True)
+
+
+def _measure(url: str) -> None:
+    set_up(url)
     from django.core.management import call_command  # noqa: PLC0415 -- it needs the settings
 
     from service.tasks import say_hello  # noqa: PLC0415
@@ -43,17 +61,29 @@ def _measure() -> None:
     path = f"/tasks/{json.loads(request('POST', '/tasks/', BODY))['id']}/"
     figures = _interleaved(
         {
-            "enqueue() in process": lambda: say_hello.enqueue(name="Ada"),
-            "POST /tasks/": lambda: request("POST", "/tasks/", BODY),
-            "GET /tasks/{id}/": lambda: request("GET", path),
-            "a bare view (GET /livez)": lambda: request("GET", "/livez"),
+            "a raw INSERT": _insert,
+            "`enqueue()`": lambda: say_hello.enqueue(name="Ada"),
+            "`POST /tasks/`": lambda: request("POST", "/tasks/", BODY),
+            "`GET /tasks/{id}/`": lambda: request("GET", path),
+            "a bare view, `GET /livez`": lambda: request("GET", "/livez"),
         }
     )
-    enqueue, post, get, bare = figures.values()
+    _, enqueue, post, get, bare = figures.values()
     for name, seconds in figures.items():
-        print(f"{name:26} {seconds * 1e6:8.0f} µs of CPU")
-    print(f"POST: {enqueue / post:.2f} of the rate of enqueue() in process")
-    print(f"GET: {bare / get:.2f} of the rate of a bare view")
+        print(f"| {name} | {seconds * 1e6:,.0f} |")
+    print(f"| POST / `enqueue()` | {post / enqueue:.2f} times |")
+    print(f"| GET / a bare view | {get / bare:.2f} times |")
+
+
+def _insert() -> None:
+    from django.db import connection  # noqa: PLC0415
+    from django_tasks_db.models import DBTaskResult  # noqa: PLC0415
+
+    from tasks_api.ids import new_task_id  # noqa: PLC0415
+
+    key = DBTaskResult._meta.pk.get_db_prep_value(new_task_id(), connection)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [key])
 
 
 def _interleaved(
@@ -90,4 +120,4 @@ def _environ(method: str, path: str, body: bytes, key: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    _measure(*sys.argv[1:]) if sys.argv[1:] else main()

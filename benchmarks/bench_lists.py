@@ -16,42 +16,11 @@ from http import HTTPStatus
 from typing import Any
 
 from benchmarks.environment import set_up
+from benchmarks.filling import analyze, fill
 
-FEW, MANY = 1_000, 1_000_000
-PORTION = 10_000
+FEW, MANY, READY = 1_000, 1_000_000, 50
 ROUNDS = 25
 REACH = 1.5
-# Of the rows, oldest first: ten are FAILED and five in another queue, the last fifty are READY.
-# Milliseconds whose higher bits are the same in all ids.
-START = 1_700_000_000_000 >> 20 << 20
-FILL = """
-INSERT INTO django_tasks_database_dbtaskresult (
-    id, status, enqueued_at, started_at, finished_at, args_kwargs, priority, task_path, worker_ids,
-    queue_name, backend_name, run_after, return_value, exception_class_path, traceback)
-WITH RECURSIVE numbers (i) AS (SELECT %s UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < %s)
-SELECT
-    {id},
-    CASE WHEN i < 10 THEN 'FAILED' WHEN i >= %s - 50 THEN 'READY' ELSE 'SUCCESSFUL' END,
-    {now}, {now}, {now}, '{{"args": [], "kwargs": {{"name": "Ada"}}}}', 0,
-    CASE WHEN i < 10 THEN 'service.tasks.fail' ELSE 'service.tasks.say_hello' END, '["worker"]',
-    CASE WHEN i < 5 THEN 'reports' WHEN i %% 2 = 0 THEN 'default' ELSE 'emails' END,
-    'default', {never}, '"Hello"', '', ''
-FROM numbers
-"""
-# The lower half of an id: the variant, what the time has counted, no random bits.
-LOW = "-9223372036854775808 + CAST(i AS bigint) * 4398046511104"
-EXPRESSIONS = {
-    "postgresql": {
-        "id": f"CAST(%s || to_hex({LOW}) AS uuid)",
-        "now": "now()",
-        "never": "timestamptz '9999-01-01T00:00Z'",
-    },
-    "sqlite": {
-        "id": f"%s || printf('%%016x', {LOW})",
-        "now": "'2023-11-14 22:13:20'",
-        "never": "'9999-01-01 00:00:00'",
-    },
-}
 QUERIES = (
     "",
     "status=SUCCESSFUL",
@@ -88,12 +57,12 @@ def _measure() -> None:
     client = Client.objects.create(name=f"benchmark-{time.time_ns()}")
     key = issue(client).text
     with _removed_afterwards(client.number):
-        _fill(client.number, 0, FEW)
-        _analyze()
+        fill(client.number, 0, FEW, ready=READY)
+        analyze()
         few = _milliseconds(key)
-        _fill(client.number, FEW, MANY)
+        fill(client.number, FEW, MANY, ready=READY)
         stale = _milliseconds(key)
-        _analyze()
+        analyze()
         many = _milliseconds(key)
         bounded = _milliseconds(key, ("task=service.tasks.fail",))
     print(f"{'a page of 50':50} {FEW:>7,}   {MANY:>9,}   analyzed  (reach {REACH})")
@@ -102,29 +71,6 @@ def _measure() -> None:
         print(f"?{query:49} {before:5.1f} ms {ratios}")
     (slowest,) = bounded.values()
     print(f"a filter that no index knows, 10,000 rows looked at: {slowest / many['']:.1f} x")
-
-
-def _fill(owner: int, first: int, end: int) -> None:
-    """Store tasks `first` to `end`; those that were READY are no longer."""
-    from django.db import connection  # noqa: PLC0415
-    from django_tasks_db.models import DBTaskResult  # noqa: PLC0415
-
-    from tasks_api.ids import task_id  # noqa: PLC0415
-
-    DBTaskResult.objects.ready().update(status="SUCCESSFUL")
-    prefix = task_id(owner, START, 0).hex[:16]
-    with connection.cursor() as cursor:
-        statement = FILL.format(**EXPRESSIONS[connection.vendor])
-        # Not all in one transaction: statistics that are made meanwhile would count none of it.
-        for start in range(first, end, PORTION):
-            cursor.execute(statement, [start, min(start + PORTION, end), prefix, end])
-
-
-def _analyze() -> None:
-    from django.db import connection  # noqa: PLC0415
-
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
 
 
 @contextmanager

@@ -32,18 +32,12 @@ from django.db.models import Max, Min  # noqa: E402
 from django_tasks_db.models import DBTaskResult, get_date_max  # noqa: E402
 
 from benchmarks.serving import served  # noqa: E402
+from benchmarks.worker_commands import OURS, STOCK  # noqa: E402
 from service.tasks import process_order  # noqa: E402
 from tasks_api.clients.keys import issue  # noqa: E402
 from tasks_api.ids import new_task_id  # noqa: E402
 from tasks_api.models import Client  # noqa: E402
 
-STOCK = (
-    "db_worker",
-    "--queue-name=*",
-    "--no-startup-delay",
-    "--settings=benchmarks.stock_settings",
-)
-OURS = ("worker", "--settings=service.settings")
 WAIT_SECONDS = 120
 WARM_UPS = 5
 PAUSE_SECONDS = 1

