@@ -78,7 +78,7 @@ class Adapter:
     ) -> list[Fault]:
         """Return the faults of a call that this backend does not support; None stands for no value."""
         faults = []
-        if iscoroutinefunction(task.func) and not self.backend.supports_async_task:
+        if not self.backend.supports_async_task and iscoroutinefunction(task.func):
             detail = "The task is asynchronous; its backend does not support that."
             faults.append(Fault("async_task_not_supported", detail, pointer="/task"))
         queues = self.backend.queues

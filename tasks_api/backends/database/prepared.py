@@ -1,7 +1,7 @@
 """Statements that are compiled once: building one of Django's queries costs more than running it."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
 from itertools import batched
 from typing import Any
 
@@ -24,7 +24,7 @@ class SelectByKey:
         manager = self._model._default_manager
         connection = connections[manager.db]
         sql, converters = self._compiled
-        parameter: Any = _converter(self._model._meta.pk, connection)(key)
+        parameter = _prepared(self._model._meta.pk, key, connection)
         with connection.cursor() as cursor:
             cursor.execute(sql, [parameter])
             row = cursor.fetchone()
@@ -62,12 +62,13 @@ class InsertRows:
         using = router.db_for_write(self._model)
         connection = connections[using]
         head, values = self._compiled
-        converters = [(field.attname, _converter(field, connection)) for field in self._fields]
         size = connection.ops.bulk_batch_size(self._fields, rows)
         with transaction.mark_for_rollback_on_error(using), connection.cursor() as cursor:
             for portion in batched(rows, size, strict=False):
-                parameters: list[Any] = [
-                    convert(getattr(row, name)) for row in portion for name, convert in converters
+                parameters = [
+                    _prepared(field, getattr(row, field.attname), connection)
+                    for row in portion
+                    for field in self._fields
                 ]
                 cursor.execute(head + ", ".join([values] * len(portion)), parameters)
 
@@ -92,10 +93,8 @@ def _default(field: "Field[Any, Any]") -> str:
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
-def _converter(
-    field: "Field[Any, Any]", connection: BaseDatabaseWrapper
-) -> Callable[[Any], object]:
+def _prepared(field: "Field[Any, Any]", value: Any, connection: BaseDatabaseWrapper) -> Any:
     if connection.vendor == "postgresql":
         # psycopg quotes texts in C and other types in Python; PostgreSQL reads both as literals.
-        return json_text if isinstance(field, JSONField) else str
-    return partial(field.get_db_prep_save, connection=connection)
+        return json_text(value) if isinstance(field, JSONField) else str(value)
+    return field.get_db_prep_save(value, connection)
