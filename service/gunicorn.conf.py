@@ -4,6 +4,7 @@ import os
 
 from gunicorn.workers import SUPPORTED_WORKERS
 
+from service.gunicorn_worker import access_log
 from service.listening import Listening
 from service.misconfiguration import exit_on_misconfiguration
 
@@ -41,7 +42,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 control_socket_disable = True
 
 # The path without the query, which may contain data that must not be logged.
-access_log_format = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
+access_log_format = access_log.FORMAT
+logger_class = access_log.AccessLogger
 logconfig_dict = {
     **settings.LOGGING,
     "loggers": {
