@@ -1,6 +1,7 @@
 """gunicorn's configuration: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
 
 import os
+import select
 
 from gunicorn.workers import SUPPORTED_WORKERS
 
@@ -14,7 +15,10 @@ with exit_on_misconfiguration():
     listening = Listening.from_environment()
 
 bind = listening.address
-worker_class = "service.gunicorn_worker.worker.ThreadWorker"
+# For development on systems without epoll, such as macOS, gunicorn's own will do.
+worker_class = (
+    "service.gunicorn_worker.worker.ThreadWorker" if hasattr(select, "epoll") else "gthread"
+)
 # `-k asgi`, for service.asgi, has the same limits.
 SUPPORTED_WORKERS["asgi"] = "service.gunicorn_worker.asgi.ASGIWorker"
 workers = listening.processes
