@@ -35,9 +35,9 @@ class AccessLogger(Logger):
             )
 
 
-def _line(response: Any, environ: dict[str, Any], request_time: Any) -> str:
-    client, path = environ.get("REMOTE_ADDR", "-"), environ.get("PATH_INFO")
-    method, version = environ.get("REQUEST_METHOD"), environ.get("SERVER_PROTOCOL")
+def _line(response: Any, variables: dict[str, Any], request_time: Any) -> str:
+    client, path = variables.get("REMOTE_ADDR", "-"), variables.get("PATH_INFO")
+    method, version = variables.get("REQUEST_METHOD"), variables.get("SERVER_PROTOCOL")
     status = response.status
     if isinstance(status, str):
         status = status.partition(" ")[0]

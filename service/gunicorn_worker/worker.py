@@ -10,6 +10,7 @@ from service.gunicorn_worker import limits
 from service.gunicorn_worker.connections import ClientSocket, Connection
 from service.gunicorn_worker.reception import Reception
 from service.gunicorn_worker.serving import ServingWorker
+from service.listening import FILES_OF_THREAD
 
 PAUSE_SECONDS = 1
 """Between two attempts to accept a connection that there is no room for."""
@@ -113,6 +114,8 @@ class ThreadWorker(ServingWorker):
                 self._shortage.report()
                 if not self._close_oldest():
                     self._pause_accepting()
+                if error.errno == errno.EMFILE:
+                    self._lower_limit()
             elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
                 raise
             return
@@ -140,6 +143,13 @@ class ThreadWorker(ServingWorker):
             del self.queued[oldest]
             self.reception.close(oldest)
         return len(self.reception.open) < count
+
+    def _lower_limit(self) -> None:
+        """Leave files to the threads, each of which may have to connect to the database yet."""
+        count = len(self.reception.open) - FILES_OF_THREAD * self.cfg.threads
+        self.reception.limit = max(1, count)
+        while len(self.reception.open) > self.reception.limit and self._close_oldest():
+            pass
 
     def _pause_accepting(self) -> None:
         self._next_attempt = time.monotonic() + PAUSE_SECONDS
