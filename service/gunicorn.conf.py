@@ -1,9 +1,11 @@
 """gunicorn's configuration: `gunicorn -c service/gunicorn.conf.py service.wsgi`."""
 
 import os
+import select
 
 from gunicorn.workers import SUPPORTED_WORKERS
 
+from service.gunicorn_worker import access_log
 from service.listening import Listening
 from service.misconfiguration import exit_on_misconfiguration
 
@@ -13,7 +15,10 @@ with exit_on_misconfiguration():
     listening = Listening.from_environment()
 
 bind = listening.address
-worker_class = "service.gunicorn_worker.worker.ThreadWorker"
+# For development on systems without epoll, such as macOS, gunicorn's own will do.
+worker_class = (
+    "service.gunicorn_worker.worker.ThreadWorker" if hasattr(select, "epoll") else "gthread"
+)
 # `-k asgi`, for service.asgi, has the same limits.
 SUPPORTED_WORKERS["asgi"] = "service.gunicorn_worker.asgi.ASGIWorker"
 workers = listening.processes
@@ -41,7 +46,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 control_socket_disable = True
 
 # The path without the query, which may contain data that must not be logged.
-access_log_format = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
+access_log_format = access_log.FORMAT
+logger_class = access_log.AccessLogger
 logconfig_dict = {
     **settings.LOGGING,
     "loggers": {

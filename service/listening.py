@@ -11,6 +11,9 @@ from service.environment import DEFAULT_HOST, read_environment
 MAX_CONNECTIONS = 1000
 """Of clients, for each web process; fewer where RLIMIT_NOFILE is low."""
 
+FILES_OF_THREAD = 6
+"""A connection of SQLite has three files, and each thread may have one. Some threads are extra."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
@@ -73,8 +76,7 @@ def _connections(threads: int, pool_size: int) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
-    # A connection of SQLite has three files, and each thread may have one. Some threads are extra.
-    own = 64 + 6 * threads + pool_size
+    own = 64 + FILES_OF_THREAD * threads + pool_size
     return min(MAX_CONNECTIONS, max(limit - own, 2 * threads))
 
 

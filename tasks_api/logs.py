@@ -1,6 +1,7 @@
 """Log records with the id of their request."""
 
 import logging
+import time
 from contextvars import ContextVar
 from typing import ClassVar
 
@@ -25,7 +26,21 @@ class RecordFormatter(logging.Formatter):
         ord("\t"): "\t",
         ord("\n"): "\n    ",
     }
+    _latest_second: tuple[int, str] = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
         """Indent all lines but the first, and write control characters as escapes."""
-        return super().format(record).rstrip("\n").translate(self._ESCAPES)
+        text = super().format(record).rstrip("\n")
+        # Nothing that is escaped is printable; to look for each character takes ten times as long.
+        return text if text.isprintable() else text.translate(self._ESCAPES)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Format the seconds once for all records of a second."""
+        if datefmt is not None:
+            return super().formatTime(record, datefmt)
+        second = int(record.created)
+        latest, text = self._latest_second
+        if second != latest:
+            text = time.strftime(self.default_time_format, self.converter(second))
+            self._latest_second = second, text
+        return f"{text},{int(record.msecs):03}"

@@ -1,6 +1,7 @@
 """Connections of the threaded worker: a client's bytes until they are a request, and limited waiting."""
 
 import errno
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -43,6 +44,12 @@ class ClientSocket(socket.socket):
         # Whatever happens, the connection is about to be closed.
         with suppress(OSError):
             super().send(data, socket.MSG_DONTWAIT)
+
+    def is_writable(self) -> bool:
+        """Whether there is room for bytes, which is so until a client reads too slowly."""
+        poll = select.poll()
+        poll.register(self, select.POLLOUT)
+        return bool(poll.poll(0))
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         return self._transfer(super().recv, bufsize, flags, len)
@@ -143,7 +150,7 @@ class StrictParser(RequestParser):
 
 
 class Connection(TConn):
-    """A client's connection; between requests it belongs to the main thread, which never waits for it."""
+    """A client's connection; between requests, the thread that has it never waits for it."""
 
     sock: ClientSocket
     parser: Any
@@ -156,11 +163,20 @@ class Connection(TConn):
         self.head = Head()
         self.asks_for_liveness = self.needs_patience = False
         self.to_skip = 0
-        self.deadline = 0.0
+        self.file = sock.fileno()
+        self.since = self.deadline = 0.0
+        """From when, and until when, it waits as it does now."""
+        self.is_lined_up = False
+        """Whether it waits for a thread, not for its client."""
         self.is_extra = False
         """Whether it was accepted beyond the limit, when none could be closed."""
         self.is_closing = False
         """Whether everything is sent and the rest of what the client sends is only discarded."""
+
+    def wait_for(self, seconds: float) -> None:
+        """Begin to wait for something else."""
+        self.since = time.monotonic()
+        self.deadline = self.since + seconds
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the client; raises what `Head.feed` raises."""
@@ -183,6 +199,7 @@ class Connection(TConn):
 
     def begin_request(self) -> None:
         """Hand the bytes of a complete head, and what follows them, to the parser."""
+        self.is_lined_up = False
         self.asks_for_liveness = self.head.asks_for_liveness
         self.needs_patience = self.head.missing != 0 and not self.asks_for_liveness
         # The thread that answers health checks waits for nobody.

@@ -12,12 +12,17 @@ from pkgutil import resolve_name
 
 import pytest
 from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
+from gunicorn.http.wsgi import Response
 from gunicorn.workers import gasgi, gthread
 
+from service.gunicorn_worker.access_log import AccessLogger
+from service.gunicorn_worker.answers import Answer
 from service.gunicorn_worker.asgi import ASGIWorker
 from service.gunicorn_worker.asgi_protocol import Protocol
 from service.gunicorn_worker.connections import StrictRequest
+from service.gunicorn_worker.serving import ServingWorker
 from service.gunicorn_worker.worker import ThreadWorker
 from tests.live_service import PROJECT
 
@@ -30,29 +35,51 @@ OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
     ThreadWorker: (
         gthread.ThreadWorker,
         {
-            # Is called while the process starts, where a RuntimeError becomes one line.
-            "check_config": "cfg, log",
-            # `run` calls it before everything else in the process of the worker.
+            # `init_process` calls it before everything else in the process of the worker.
             "get_thread_pool": "self",
+            # The loop of the main thread, then the one that waits until `nr_conns` is 0.
+            "run": "self",
             # `run` calls it with True at each turn while nothing is accepted.
             "set_accept_enabled": "self, enabled",
             # The poller calls it for each listener that is readable.
             "accept": "self, listener",
-            # The main thread hands a connection to the threads.
-            "enqueue_req": "self, conn",
-            # In a thread: `Connection` spares it the waiting at the beginning.
-            "handle": "self, conn",
-            # `handle` calls it when a request is answered; gunicorn's reads what is left of the body.
-            "_keepalive_after": "self, conn, keepalive",
-            # `handle` calls it for each error of the parser, and for what the application lets through.
-            "handle_error": "self, req, client, addr, exc",
-            # The main thread hears what `handle` has returned: True keeps the connection, False and an
-            # exception close it, and so does a worker that is to stop.
-            "finish_request": "self, conn, fs",
-            # At each turn of the main loop, and of the one that waits for the last connections.
+            # At each turn of both loops.
             "murder_keepalived": "self",
             # The poller's turn in both loops.
             "wait_for_and_dispatch_events": "self, timeout",
+        },
+    ),
+    ServingWorker: (
+        gthread.ThreadWorker,
+        {
+            # Is called while the process starts, where a RuntimeError becomes one line.
+            "check_config": "cfg, log",
+            # All of it is replaced: gunicorn's does the same for TLS, HTTP/2 and upgrades as well.
+            "handle": "self, conn",
+            # All of it is replaced; gunicorn's also limits the connections that are kept, and sends files.
+            "handle_request": "self, req, conn",
+            # `handle` calls it for each error of the parser, and for what the application lets through.
+            "handle_error": "self, req, client, addr, exc",
+        },
+    ),
+    Answer: (
+        Response,
+        {
+            # `write` calls it first, and `_emit_body` for each piece that is to be sent; `close` at the end.
+            "send_headers": "self",
+            # Knows no upgrade, which `process_headers` would ask for with `Connection: upgrade`.
+            "default_headers": "self",
+            "_emit_body": "self, data",
+            "close": "self",
+        },
+    ),
+    AccessLogger: (
+        Logger,
+        {
+            # Is called at the start, and when the configuration is read again.
+            "setup": "self, cfg",
+            # Its atoms are what the short way writes.
+            "access": "self, resp, req, environ, request_time",
         },
     ),
     StrictRequest: (
@@ -98,8 +125,10 @@ OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
 USED = {
     # Its loop compares `nr_conns` with `worker_connections`, and needs an event to look at anything.
     "gunicorn.workers.gthread:ThreadWorker.run": "(self)",
-    # `keepalived_conns` stays empty, so that it closes no connection for being one too many.
-    "gunicorn.workers.gthread:ThreadWorker.handle_request": "(self, req, conn)",
+    # Runs in the main thread what others `defer` to it.
+    "gunicorn.workers.gthread:PollableMethodQueue.defer": "(self, callback, *args)",
+    # Makes the variables of a request; takes attributes of the configuration alone.
+    "gunicorn.http.wsgi:create": "(req, sock, client, server, cfg, response_class=None, response_args=())",
     "gunicorn.workers.gthread:TConn": "(cfg, sock, client, server)",
     # Reads what is left of the body of `mesg` first, if there is one.
     "gunicorn.http.parser:RequestParser.__next__": "(self)",

@@ -130,18 +130,24 @@ def test_a_dripped_body_holds_up_nobody_else_and_has_a_deadline(
 
 def test_liveness_needs_no_free_thread(start_server: StartServer) -> None:
     server = start_server(*KINDS[0])
-    length = f"Content-Length: {len(BODY)}"
-    waiting = post(server, length, "Prefer: wait=30") + BODY
-    with ExitStack() as stack:
-        # For a task that no worker runs.
+    waiting = post(server, f"Content-Length: {len(BODY)}") + BODY
+    database = sqlite3.connect(server.database_url.removeprefix("sqlite:///"))
+    with ExitStack() as stack, closing(database), connected(server, LIVEZ) as kept:
+        assert_alive(kept)
+        # What all threads wait for.
+        database.execute("BEGIN IMMEDIATE")
         busy = [stack.enter_context(connected(server, waiting)) for _ in range(2 * THREADS)]
-        assert server.get("/livez").status_code == 200
-        # And on a connection that is kept.
-        with connected(server, LIVEZ) as connection:
-            assert_alive(connection)
-            connection.sendall(LIVEZ)
-            assert_alive(connection)
+        for _ in range(3):
+            assert server.get("/livez").status_code == 200
+            kept.sendall(LIVEZ)
+            assert_alive(kept)
+            # Several at once, too.
+            kept.sendall(LIVEZ + LIVEZ)
+            assert_alive(kept)
         assert select.select(busy, [], [], 0)[0] == []
+        database.rollback()
+        for connection in busy:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 202 ")
 
 
 def test_a_client_that_does_not_read_its_answers_to_liveness_holds_up_nobody(

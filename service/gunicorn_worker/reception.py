@@ -1,0 +1,166 @@
+"""What becomes of a connection between its requests, in whichever thread has it."""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+
+from gunicorn.config import Config
+
+from service.gunicorn_worker import limits, refusals
+from service.gunicorn_worker.connections import Connection
+from service.gunicorn_worker.refusals import Refused
+from service.gunicorn_worker.turns import Turns
+
+
+class Reception:
+    """
+    The connections of a process: takes what clients send until it is a request, and closes them.
+
+    Each method that takes a connection is for the thread that has it, and never waits for the client. Where
+    one returns True, there is a request that the caller now has to serve; otherwise the connection is given
+    back or closed.
+    """
+
+    def __init__(self, cfg: Config, on_close: Callable[[], None]) -> None:
+        self.turns = Turns()
+        self.open: set[Connection] = set()
+        """All connections, whoever has them."""
+        self.limit: int = cfg.worker_connections
+        self.is_ending = False
+        """Whether connections are closed after the requests that have begun."""
+        self._keepalive: int = cfg.keepalive
+        self._on_close = on_close
+        self._overload = limits.Overload()
+
+    def receive(self, connection: Connection) -> None:
+        """Take up a new connection."""
+        connection.is_extra = len(self.open) >= self.limit
+        connection.wait_for(limits.HEAD_SECONDS)
+        self.open.add(connection)
+        self.turns.add(connection)
+
+    def read(self, connection: Connection) -> bool:
+        """Take what has arrived."""
+        if connection.is_lined_up:
+            return True
+        try:
+            data = connection.sock.receive_now()
+        except OSError:
+            self.close(connection)
+            return False
+        if data is None or (data and connection.is_closing):
+            self.turns.give_back(connection)
+        elif data:
+            return self._feed(connection, data)
+        elif connection.is_closing or connection.is_idle:
+            self.close(connection)
+        elif connection.has_head:
+            return self._admits(connection)
+        else:
+            self._refuse(connection, Refused("The head of the request has no end."))
+        return False
+
+    def _feed(self, connection: Connection, data: bytes) -> bool:
+        was_idle, had_head = connection.is_idle, connection.has_head
+        had_to_skip = connection.to_skip > 0
+        try:
+            connection.feed(data)
+        except Refused as refused:
+            self._refuse(connection, refused)
+            return False
+        if connection.has_head and not connection.may_be_complete_soon:
+            return self._admits(connection)
+        if connection.has_head and not had_head:
+            connection.wait_for(limits.BODY_SECONDS)
+        elif was_idle and not connection.is_idle:
+            connection.wait_for(limits.HEAD_SECONDS)
+        elif had_to_skip and not connection.to_skip:
+            connection.wait_for(self._keepalive)
+        self.turns.give_back(connection)
+        return False
+
+    def _admits(self, connection: Connection) -> bool:
+        is_too_much = connection.is_extra and len(self.open) > self.limit
+        if is_too_much and not connection.head.asks_for_liveness:
+            self._overload.report()
+            self.close(connection)
+            return False
+        return True
+
+    def line_up(self, connection: Connection) -> None:
+        """Let a request wait for a thread."""
+        connection.wait_for(limits.PATIENCE_SECONDS)
+        self.turns.line_up(connection)
+
+    def end_request(self, connection: Connection, *, keeps: bool) -> bool:
+        """Begin with the next request, which may be there already, or end the connection."""
+        if not keeps or self.is_ending:
+            self._linger(connection)
+            return False
+        ahead = connection.end_request()
+        connection.wait_for(limits.HEAD_SECONDS if connection.to_skip else self._keepalive)
+        if ahead:
+            return self._feed(connection, ahead)
+        self.turns.give_back(connection)
+        return False
+
+    def end_waiting(self, connection: Connection) -> bool:
+        """End what has taken too long, if it still does."""
+        if not self._is_due(connection):
+            self.turns.give_back(connection)
+        elif connection.is_lined_up:
+            # Its turn comes, unless the client does not read the answer before.
+            if connection.sock.is_writable():
+                self.line_up(connection)
+            else:
+                self.close(connection)
+        elif connection.is_closing or connection.is_idle:
+            return self.end_idling(connection)
+        elif connection.has_head:
+            return self._admits(connection)
+        else:
+            late = Refused("The head did not arrive in time.", HTTPStatus.REQUEST_TIMEOUT)
+            self._refuse(connection, late)
+        return False
+
+    def end_idling(self, connection: Connection) -> bool:
+        """Close a connection, unless a request has just begun to arrive on an idle one."""
+        if connection.is_idle and not connection.is_closing:
+            with suppress(OSError):
+                if data := connection.sock.receive_now():
+                    return self._feed(connection, data)
+        self.close(connection)
+        return False
+
+    def overdue(self) -> list[Connection]:
+        """Take, in the main thread, those for which `end_waiting` has something to do; the oldest first."""
+        found = [connection for connection in self.turns.everyone() if self._is_due(connection)]
+        found.sort(key=lambda connection: connection.deadline)
+        return [connection for connection in found if self.turns.take_this(connection)]
+
+    def _is_due(self, connection: Connection) -> bool:
+        is_over = connection.deadline <= time.monotonic()
+        return is_over or (self.is_ending and connection.is_idle)
+
+    def _refuse(self, connection: Connection, refused: Refused) -> None:
+        refusals.send(refused, connection.sock, connection.client)
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """Close a connection once the client has got the answer, or soon."""
+        connection.is_closing = True
+        connection.wait_for(limits.LINGER_SECONDS)
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close(connection)
+        else:
+            self.read(connection)
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection at once."""
+        connection.close()
+        self.open.discard(connection)
+        self._on_close()

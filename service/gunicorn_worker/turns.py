@@ -1,0 +1,98 @@
+"""The connections that no thread has, and how threads take them: in the order in which bytes arrive."""
+
+import os
+import select
+from contextlib import suppress
+
+from service.gunicorn_worker.connections import Connection
+
+_READABLE = select.EPOLLIN | select.EPOLLONESHOT
+_AT_ONCE = _READABLE | select.EPOLLOUT
+
+
+class Turns:
+    """
+    Hands connections to threads, each to one thread at a time.
+
+    All threads wait on one `epoll`; its list of ready files, in the kernel, is the queue. A connection belongs
+    to the thread that has removed it from a dictionary here, which is atomic, until that thread gives it back
+    or closes it. Nobody else may read, change or close it.
+
+    What `epoll` reports is only a hint: meanwhile, another thread may have taken the connection, or closed it,
+    and a new one may have the same number. Hints without a connection are dropped, and a connection without
+    anything to read is given back. No hint is missing: each report disarms a file, and giving a connection back
+    arms it after the dictionary has it.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        # By the number of the file. Only the main thread adds new ones, so that it can trust in the numbers.
+        self._waiting: dict[int, Connection] = {}
+        self._lined_up: dict[int, Connection] = {}
+        self._bell = os.eventfd(0)
+        self._epoll.register(self._bell, select.EPOLLIN)
+        self.has_stopped = False
+
+    def add(self, connection: Connection) -> None:
+        """Let a new connection wait for its client."""
+        self._waiting[connection.file] = connection
+        self._epoll.register(connection.file, _READABLE)
+
+    def give_back(self, connection: Connection) -> None:
+        """Let a connection wait for its client."""
+        self._waiting[connection.file] = connection
+        self._arm(connection.file)
+
+    def line_up(self, connection: Connection) -> None:
+        """Let a complete request wait for a thread, behind all others, and until its client reads answers."""
+        connection.is_lined_up = True
+        self._lined_up[connection.file] = connection
+        self._arm(connection.file)
+
+    def _arm(self, file: int) -> None:
+        # Another thread may have taken and closed the connection.
+        with suppress(OSError):
+            self._epoll.modify(file, _READABLE)
+            # Last, because the number may be that of another connection by now, which is lined up.
+            if file in self._lined_up:
+                self._epoll.modify(file, _AT_ONCE)
+
+    def take(self) -> Connection | None:
+        """Wait for the next connection; None if another thread was faster, and after `stop`."""
+        for file, _ in self._epoll.poll(-1, 1):
+            return self._remove(file)
+        return None
+
+    def take_all(self) -> list[Connection]:
+        """Take all that are ready, without waiting."""
+        found = [self._remove(file) for file, _ in self._epoll.poll(0)]
+        return [connection for connection in found if connection is not None]
+
+    def take_this(self, connection: Connection) -> bool:
+        """Take a connection, in the main thread, and return whether no other has it."""
+        return self._remove(connection.file) is not None
+
+    def take_oldest(self) -> Connection | None:
+        """Take the one that has waited longest for its client, in the main thread."""
+        while waiting := list(self._waiting.values()):
+            oldest = min(waiting, key=lambda connection: connection.since)
+            if self._waiting.pop(oldest.file, None) is not None:
+                return oldest
+        return None
+
+    def _remove(self, file: int) -> Connection | None:
+        return self._waiting.pop(file, None) or self._lined_up.pop(file, None)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a connection waits for its client."""
+        return bool(self._waiting)
+
+    def everyone(self) -> list[Connection]:
+        """Return the connections that no thread has."""
+        return [*self._waiting.values(), *self._lined_up.values()]
+
+    def stop(self) -> None:
+        """Wake all threads, for which there are no more connections."""
+        self.has_stopped = True
+        os.eventfd_write(self._bell, 1)
