@@ -21,10 +21,15 @@ def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
         return json.dumps(_encodable(value), ensure_ascii=ensure_ascii, separators=(",", ":"))
 
 
+def plain_json(value: Any) -> Any:
+    """Return what a reader of the value's JSON gets: all names of members are strings, say."""
+    return json.loads(json_text(value))
+
+
 def json_bytes(value: Any) -> bytes:
-    """Encode a value as compact JSON in UTF-8."""
+    """Encode a value as compact JSON in UTF-8; the names of members are strings."""
     try:
-        # Five times as fast, and not for everything: numbers of any length, say.
+        # Five times as fast as Python's own, but not for everything.
         text = to_json(value, inf_nan_mode="null")
     except ValueError:
         return _any_json_bytes(value)

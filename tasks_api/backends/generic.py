@@ -23,6 +23,7 @@ from tasks_api.backends.base import (
     StoredTask,
 )
 from tasks_api.faults import Fault
+from tasks_api.json_text import plain_json
 from tasks_api.problems import ListingNotSupported, NotSupportedByBackend, QueuesNotSupported
 from tasks_api.timestamps import aware
 
@@ -194,7 +195,7 @@ class Adapter:
             last_attempted_at=aware(result.last_attempted_at),
             finished_at=aware(result.finished_at),
             worker_ids=result.worker_ids,
-            return_value=result.return_value if successful else None,
+            return_value=plain_json(result.return_value) if successful else None,
             errors=[
                 Failure(exception_class_path=error.exception_class_path, traceback=error.traceback)
                 for error in result.errors

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
@@ -26,7 +25,7 @@ from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.readiness import check_writable
 from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, stored_task
-from tasks_api.backends.database.storing import is_watched, store, stores_as_upstream
+from tasks_api.backends.database.storing import store, stores_as_upstream
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.faults import Fault
@@ -78,19 +77,15 @@ class DatabaseAdapter(Adapter):
         return faults
 
     def enqueue(self, call: Call) -> StoredTask:
-        if self._stores_as_upstream and not is_watched():
+        if stores_as_upstream(self.backend):
             return next(store(self.backend, [call]))
         with next_id_belongs_to(call.owner):
             return super().enqueue(call)
 
     def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
-        if self._stores_as_upstream and not is_watched():
+        if stores_as_upstream(self.backend):
             return store(self.backend, calls)
         return super().enqueue_together(calls)
-
-    @cached_property
-    def _stores_as_upstream(self) -> bool:
-        return stores_as_upstream(self.backend)
 
     def cancel(self, identifier: str) -> StoredTask | None:
         ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
