@@ -63,8 +63,10 @@ def shortened(text: str, length: int) -> str:
 
 def unknown_members(given: Iterable[str], allowed: Collection[str]) -> list[Fault]:
     """Return the faults of an object's members that are not allowed, `MAX_FAULTS` at most."""
+    unknown = [name for name in given if name not in allowed]
+    if not unknown:
+        return []
     known = f"allowed: {', '.join(allowed)}" if allowed else "no members are allowed"
-    unknown = (name for name in given if name not in allowed)
     return [
         Fault.at("unknown_member", f"Unknown member; {known}.", name)
         for name in islice(unknown, MAX_FAULTS)

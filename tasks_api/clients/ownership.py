@@ -13,6 +13,7 @@ from django.tasks import TaskResult
 from django.tasks.signals import task_enqueued
 
 from tasks_api.backends import Adapter, adapter_for
+from tasks_api.backends.announcing import only_for_other_ids
 from tasks_api.clients.caller import Caller
 from tasks_api.ids import PROJECT, default_owner, ids_belong_to, owner_of
 from tasks_api.models import PROJECT_NAME, Client, TaskOwner
@@ -75,6 +76,7 @@ def _owner_in(identifier: str) -> int:
         return PROJECT
 
 
+@only_for_other_ids
 def _enqueued(*, task_result: "TaskResult[..., Any]", **_: Any) -> None:
     """Record the owner of a task that the project's own code enqueued on behalf of a client."""
     if (owner := default_owner()) != PROJECT:

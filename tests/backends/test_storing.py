@@ -1,6 +1,7 @@
 """A task that a client enqueues is stored and announced as `enqueue()` of django-tasks-db does it."""
 
 import json
+import logging
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -135,3 +136,12 @@ def test_receivers_of_the_models_signals_see_each_row(
         ours, theirs = enqueue_twice(client, CALLS[0], batch=batch)
 
     assert [str(row.pk) for row in seen] == [ours.id, theirs.id]
+
+
+def test_without_receivers_django_still_logs_it(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="django.tasks"):
+        task = client.post("/tasks/", json.dumps(CALLS[0]), content_type="application/json").json()
+
+    assert f"Task id={task['id']} path=tests.tasks.return_null enqueued" in caplog.text

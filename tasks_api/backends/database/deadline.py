@@ -1,7 +1,5 @@
 """How long the database may take to answer callers that cannot wait indefinitely."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 ANSWER_SECONDS = 10.0
@@ -10,8 +8,7 @@ ANSWER_SECONDS = 10.0
 _seconds: ContextVar[float | None] = ContextVar("database_answers_within", default=None)
 
 
-@contextmanager
-def database_answers_within(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+class database_answers_within:  # noqa: N801 -- used like a function
     """
     Bound each wait for the database in this block, on our side: a stopped server ends nothing.
 
@@ -19,11 +16,15 @@ def database_answers_within(seconds: float = ANSWER_SECONDS) -> Iterator[None]:
     runs outside of such a block, such as `migrate` or a task, waits for as long as its statements
     take. Only PostgreSQL through psycopg is bounded; SQLite has its own `timeout`.
     """
-    token = _seconds.set(seconds)
-    try:
-        yield
-    finally:
-        _seconds.reset(token)
+
+    def __init__(self, seconds: float = ANSWER_SECONDS) -> None:
+        self._allowed = seconds
+
+    def __enter__(self) -> None:
+        self._token = _seconds.set(self._allowed)
+
+    def __exit__(self, *_: object) -> None:
+        _seconds.reset(self._token)
 
 
 def allowed_seconds() -> float | None:

@@ -1,6 +1,6 @@
 """Statements that are compiled once: building one of Django's queries costs more than running it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import batched
 from typing import Any
@@ -10,6 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, JSONField, Model
 
 from tasks_api.json_text import json_text
+
+MAX_ROWS = 1000
+"""How many rows one statement inserts at most."""
 
 
 class SelectByKey:
@@ -48,7 +51,7 @@ class SelectByKey:
 class InsertRows:
     """Inserts rows whose other columns have the defaults of their model fields; sends no signals."""
 
-    def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
+    def __init__(self, model: type[Model], columns: Collection[str]) -> None:
         self._model = model
         self._fields = [f for f in model._meta.local_concrete_fields if f.attname in columns]
 
@@ -57,20 +60,23 @@ class InsertRows:
         """Tell whether rows can be inserted into this database."""
         return connections[using].vendor in {"postgresql", "sqlite"}
 
-    def __call__(self, rows: Sequence[Model]) -> None:
-        """Insert rows in this order; several need a transaction, to be all or none."""
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows in this order, by the names of their columns; several need a transaction."""
         using = router.db_for_write(self._model)
         connection = connections[using]
         head, values = self._compiled
-        size = connection.ops.bulk_batch_size(self._fields, rows)
         with transaction.mark_for_rollback_on_error(using), connection.cursor() as cursor:
-            for portion in batched(rows, size, strict=False):
+            for portion in batched(rows, self._most_at_once(connection)):
                 parameters = [
-                    _prepared(field, getattr(row, field.attname), connection)
+                    _prepared(field, row[field.attname], connection)
                     for row in portion
                     for field in self._fields
                 ]
                 cursor.execute(head + ", ".join([values] * len(portion)), parameters)
+
+    def _most_at_once(self, connection: BaseDatabaseWrapper) -> int:
+        most = connection.features.max_query_params
+        return MAX_ROWS if most is None else min(most // len(self._fields), MAX_ROWS)
 
     @cached_property
     def _compiled(self) -> tuple[str, str]:

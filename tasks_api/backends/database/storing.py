@@ -6,8 +6,9 @@ That method builds the same INSERT anew for each task, and its result twice, imp
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,12 @@ from django.db import router
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskResultStatus
-from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 from django_tasks_db.signal_handlers import set_run_after
 
+from tasks_api.backends.announcing import announce, receivers_of
 from tasks_api.backends.base import Call, StoredTask
 from tasks_api.backends.database.prepared import InsertRows
 from tasks_api.ids import id_for, new_task_id
@@ -33,10 +34,9 @@ _METHODS = {
 }
 _SIGNALS = (pre_init, post_init, pre_save, post_save)
 
-_DEFAULTS = {field.attname: field.get_default for field in DBTaskResult._meta.concrete_fields}
 _insert_rows = InsertRows(
     DBTaskResult,
-    (
+    {
         "id",
         "enqueued_at",
         "args_kwargs",
@@ -45,7 +45,7 @@ _insert_rows = InsertRows(
         "queue_name",
         "backend_name",
         "run_after",
-    ),
+    },
 )
 
 
@@ -65,8 +65,7 @@ def _is_watched() -> bool:
     return any(
         receiver is not set_run_after
         for signal in _SIGNALS
-        for receivers in signal._live_receivers(DBTaskResult)
-        for receiver in receivers
+        for receiver in receivers_of(signal, DBTaskResult)
     )
 
 
@@ -78,74 +77,74 @@ def store(backend: BaseTaskBackend, calls: Sequence[Call]) -> Iterator[StoredTas
     """
     now = timezone.now()
     rows = [
-        _row(key, call, backend.alias, now + timedelta(microseconds=place))
+        {
+            "id": key,
+            "enqueued_at": now + timedelta(microseconds=place),
+            "args_kwargs": {"args": call.args, "kwargs": call.kwargs},
+            "priority": call.task.priority,
+            "task_path": call.task.module_path,
+            "queue_name": call.task.queue_name,
+            "backend_name": backend.alias,
+            "run_after": call.task.run_after or get_date_max(),
+        }
         for place, (key, call) in enumerate(zip(_ids_for(calls), calls, strict=True))
     ]
     _insert_rows(rows)
     for row, call in zip(rows, calls, strict=True):
-        result = _result(row, call)
-        task_enqueued.send(type(backend), task_result=result)
+        announce(type(backend), partial(_result, row, call))
         yield _stored(row, call)
 
 
-def _ids_for(calls: Sequence[Call]) -> Iterator[UUID]:
+def _ids_for(calls: Sequence[Call]) -> Iterable[UUID]:
     """Generate an id for each call; those of one owner sort in the order of the calls, as in lists."""
+    if len(calls) == 1:
+        return [id_for(calls[0].owner)]
     generated: dict[int, list[UUID]] = defaultdict(list)
     for call in calls:
         generated[call.owner].append(id_for(call.owner))
     # Ids of the same millisecond are in random order.
     ordered = {owner: iter(sorted(ids)) for owner, ids in generated.items()}
-    return (next(ordered[call.owner]) for call in calls)
+    return [next(ordered[call.owner]) for call in calls]
 
 
-def _row(key: UUID, call: Call, alias: str, enqueued_at: Any) -> "DBTaskResult[..., Any]":
-    task = call.task
-    given = {
-        "id": key,
-        "enqueued_at": enqueued_at,
-        "args_kwargs": {"args": call.args, "kwargs": call.kwargs},
-        "priority": task.priority,
-        "task_path": task.module_path,
-        "queue_name": task.queue_name,
-        "backend_name": alias,
-        "run_after": task.run_after or get_date_max(),
-    }
-    values = [given[name] if name in given else default() for name, default in _DEFAULTS.items()]
-    # As read from the database, which takes half as long as an instance with keywords.
-    return DBTaskResult.from_db(router.db_for_write(DBTaskResult), _DEFAULTS, values)
-
-
-def _result(row: "DBTaskResult[..., Any]", call: Call) -> "TaskResult[..., Any]":
-    """Build Django's result, like the row's property `task_result`, which imports the task."""
+def _result(row: Mapping[str, Any], call: Call) -> "TaskResult[..., Any]":
+    """Build Django's result, like the model's property `task_result`, which imports the task."""
     return TaskResult(
-        db_result=row,
+        db_result=_instance(row),
         task=call.task,
-        id=str(row.id),
+        id=str(row["id"]),
         status=TaskResultStatus.READY,
-        enqueued_at=row.enqueued_at,
+        enqueued_at=row["enqueued_at"],
         started_at=None,
         last_attempted_at=None,
         finished_at=None,
         args=call.args,
         kwargs=call.kwargs,
-        backend=row.backend_name,
+        backend=row["backend_name"],
         errors=[],
         worker_ids=[],
     )
 
 
-def _stored(row: "DBTaskResult[..., Any]", call: Call) -> StoredTask:
+def _instance(row: Mapping[str, Any]) -> "DBTaskResult[..., Any]":
+    instance: DBTaskResult[..., Any] = DBTaskResult(**row)
+    instance._state.adding = False
+    instance._state.db = router.db_for_write(DBTaskResult)
+    return instance
+
+
+def _stored(row: Mapping[str, Any], call: Call) -> StoredTask:
     return StoredTask(
-        id=str(row.id),
-        task_path=row.task_path,
+        id=str(row["id"]),
+        task_path=row["task_path"],
         status=TaskResultStatus.READY.value,
         args=call.args,
         kwargs=call.kwargs,
-        queue_name=row.queue_name,
-        priority=row.priority,
+        queue_name=row["queue_name"],
+        priority=row["priority"],
         run_after=aware(call.task.run_after),
-        backend=row.backend_name,
-        enqueued_at=aware(row.enqueued_at),
+        backend=row["backend_name"],
+        enqueued_at=aware(row["enqueued_at"]),
         started_at=None,
         last_attempted_at=None,
         finished_at=None,

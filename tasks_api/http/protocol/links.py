@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 from django.utils.translation import get_language
@@ -44,10 +45,17 @@ def checked_host(request: HttpRequest) -> str:
         DisallowedHost: it is none of `ALLOWED_HOSTS`.
 
     """
-    host: str | None = getattr(request, "tasks_api_host", None)
-    if host is None:
-        host = request.tasks_api_host = request.get_host()  # type: ignore[attr-defined]
-    return host
+    host = request.META.get("HTTP_HOST")
+    if host is None or settings.USE_X_FORWARDED_HOST:
+        return request.get_host()
+    return _checked(host)
+
+
+@lru_cache(maxsize=64)
+def _checked(host: str) -> str:
+    request = HttpRequest()
+    request.META["HTTP_HOST"] = host
+    return request.get_host()
 
 
 def _base(request: HttpRequest) -> str:
@@ -64,3 +72,4 @@ def _around_id(where: tuple[Any, ...]) -> tuple[str, str]:
 
 
 reset_when_settings_change(_around_id.cache_clear)
+reset_when_settings_change(_checked.cache_clear)

@@ -230,7 +230,7 @@ def _read(request: HttpRequest) -> bytes:
     if declared > limit:
         raise _too_large(limit)
     try:
-        body = _drain(stream, limit)
+        body = _drain(stream, limit, declared)
     except (UnreadablePostError, OSError):
         raise _unfinished() from None
     if len(body) > limit:
@@ -247,9 +247,12 @@ def _declared_length(request: HttpRequest) -> int:
     return int(length)
 
 
-def _drain(stream: Any, limit: int) -> bytes:
+def _drain(stream: Any, limit: int, declared: int) -> bytes:
     """Read to the end or just over the limit: one read may return less than requested."""
-    body = bytearray()
+    first: bytes = stream.read(limit + 1)
+    if len(first) == declared:
+        return first
+    body = bytearray(first)
     while len(body) <= limit and (chunk := stream.read(limit + 1 - len(body))):
         body += chunk
     return bytes(body)
