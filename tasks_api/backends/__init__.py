@@ -1,6 +1,7 @@
 """One adapter for each kind of task backend; no other package depends on the kind."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable
+from functools import cache
 
 from django.conf import settings
 from django.tasks import task_backends
@@ -47,14 +48,17 @@ def adapter_for(alias: str) -> Adapter:
     return adapter
 
 
-def adapters() -> Iterator[Adapter]:
-    """Yield one adapter for each store, also if several aliases share it."""
-    stores = set()
+@cache
+def adapters() -> tuple[Adapter, ...]:
+    """Return one adapter for each store, also if several aliases share it."""
+    by_store: dict[Hashable, Adapter] = {}
     for alias in settings.TASKS:
         adapter = adapter_for(alias)
-        if adapter.store not in stores:
-            stores.add(adapter.store)
-            yield adapter
+        by_store.setdefault(adapter.store, adapter)
+    return tuple(by_store.values())
+
+
+reset_when_settings_change(adapters.cache_clear)
 
 
 def _kind_of_adapter(backend: BaseTaskBackend) -> type[Adapter]:

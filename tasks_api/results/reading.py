@@ -25,7 +25,7 @@ def find(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
             the id.
 
     """
-    every = list(adapters())
+    every = adapters()
     keepers = [adapter for adapter in every if adapter.keeps_results]
     # A backend may have ids of its own that look like UUIDs in upper case.
     for form in dict.fromkeys((canonical_id(identifier), identifier)):

@@ -41,7 +41,8 @@ class Resource(APIView):
         needs_client: whether only clients with the operation's scope are served.
         accepts_anything: whether to answer with the only representation, whatever `Accept` says
             (RFC 9110, 12.4.1).
-        allow: the methods that are served.
+        allow: the HTTP methods that are served.
+        method: the method of the view that serves the request.
         caller: the client that sent the request, if one is needed.
         allowance: what is left of that client's rate limit, if it has one.
 
@@ -52,6 +53,7 @@ class Resource(APIView):
     needs_client: ClassVar[bool] = True
     accepts_anything: ClassVar[bool] = False
     allow: tuple[str, ...] = ()
+    method: Callable[..., Any]
     caller: Caller
     allowance: Allowance | None = None
 
@@ -81,7 +83,7 @@ class Resource(APIView):
         with database_answers_within():
             try:
                 self.check_request(request)
-                response = self._method(request)(request, *args, **kwargs)
+                response = self.method(request, *args, **kwargs)
             except Exception as exc:
                 response = self.handle_exception(exc)
             self.complete(request, response)
@@ -92,21 +94,18 @@ class Resource(APIView):
         check_headers(request)
         if self.checks_host:
             _check_host(request)
-        if request.method not in self.allow:
+        if request.method is None or request.method not in self.allow:
             raise MethodNotAllowed
         if not self.accepts_anything:
             check_accept(request)
+        self.method = getattr(self, request.method.lower())
         # A browser's preflight request comes without credentials, and with the query of the actual one.
         if request.method != "OPTIONS":
-            operation: Operation | None = getattr(self._method(request), "operation", None)
+            operation: Operation | None = getattr(self.method, "operation", None)
             if self.needs_client:
                 self._admit_client(request, operation)
             if request.META.get("QUERY_STRING"):
                 _refuse_unknown_parameters(request, operation)
-
-    def _method(self, request: HttpRequest) -> Callable[..., Any]:
-        method: Callable[..., Any] = getattr(self, str(request.method).lower())
-        return method
 
     def _admit_client(self, request: HttpRequest, operation: Operation | None) -> None:
         self.caller = require_caller(request)
