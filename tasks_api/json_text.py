@@ -10,7 +10,9 @@ from pydantic_core import to_json
 
 # Python does not convert longer integers to text; integers of this many bits are short enough.
 _MAX_INTEGER_BITS = int(sys.int_info.default_max_str_digits * math.log2(10))
-_TOO_MANY_DIGITS = re.compile(rb"[0-9]{%d}" % sys.int_info.default_max_str_digits)
+_MAX_DIGITS = sys.int_info.default_max_str_digits
+# Only from the first digit of each number: from all of them takes seconds for a megabyte of digits.
+_TOO_MANY_DIGITS = re.compile(rb"[0-9](?<![0-9]{2})[0-9]{%d}" % (_MAX_DIGITS - 1))
 
 
 def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
@@ -33,7 +35,9 @@ def json_bytes(value: Any) -> bytes:
         text = to_json(value, inf_nan_mode="null")
     except ValueError:
         return _any_json_bytes(value)
-    return _any_json_bytes(value) if _TOO_MANY_DIGITS.search(text) else text
+    if len(text) >= _MAX_DIGITS and _TOO_MANY_DIGITS.search(text):
+        return _any_json_bytes(value)
+    return text
 
 
 def _any_json_bytes(value: Any) -> bytes:

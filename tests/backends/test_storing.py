@@ -4,18 +4,23 @@ import json
 import logging
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import wraps
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import pytest
 from django.db.models.signals import post_save, pre_save
-from django.tasks import Task, TaskResult
+from django.tasks import Task, TaskResult, default_task_backend
+from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.signals import task_enqueued
 from django.test import Client
 from django.utils.module_loading import import_string
+from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks_api.backends.database import storing
 from tests.signals import connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -136,6 +141,55 @@ def test_receivers_of_the_models_signals_see_each_row(
         ours, theirs = enqueue_twice(client, CALLS[0], batch=batch)
 
     assert [str(row.pk) for row in seen] == [ours.id, theirs.id]
+
+
+def wrapped(method: Any, calls: list[Any]) -> Any:
+    """Wrap a method as tools do that trace calls."""
+
+    @wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(method.__name__)
+        return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Task, "enqueue"),
+        (DatabaseBackend, "enqueue"),
+        (DatabaseBackend, "validate_task"),
+        (BaseTaskBackend, "validate_task"),
+    ],
+)
+def test_what_wraps_a_method_is_called(
+    client: Client, monkeypatch: pytest.MonkeyPatch, kind: type, name: str, batch: bool
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(kind, name, wrapped(getattr(kind, name), calls))
+    enqueue_twice(client, CALLS[0], batch=batch)
+    monkeypatch.undo()
+
+    # One of them is called more than once for a task.
+    assert calls == [name] * len(calls)
+    assert len(calls) >= 2
+
+
+def test_what_wrapped_a_method_before_we_were_imported_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DatabaseBackend, "enqueue", wrapped(DatabaseBackend.enqueue, []))
+    spec = spec_from_file_location("imported_later", storing.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    imported_later = module_from_spec(spec)
+    spec.loader.exec_module(imported_later)
+
+    assert not imported_later.stores_as_upstream(default_task_backend)
+    monkeypatch.undo()
+    assert imported_later.stores_as_upstream(default_task_backend)
 
 
 def test_without_receivers_django_still_logs_it(

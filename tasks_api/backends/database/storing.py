@@ -9,15 +9,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 from uuid import UUID
 
+import django.tasks.backends.base
+import django.tasks.base
+import django_tasks_db.backend
 from django.db import router
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskResultStatus
 from django.utils import timezone
-from django_tasks_db.backend import DatabaseBackend, TaskResult
+from django_tasks_db.backend import TaskResult
 from django_tasks_db.models import DBTaskResult, get_date_max
 from django_tasks_db.signal_handlers import set_run_after
 
@@ -27,11 +31,7 @@ from tasks_api.backends.database.prepared import InsertRows
 from tasks_api.ids import id_for, new_task_id
 from tasks_api.timestamps import aware
 
-# As they are now: what is put in their place later, by a tool that traces calls for example, is called.
-_METHODS = {
-    name: getattr(DatabaseBackend, name)
-    for name in ("enqueue", "validate_task", "_task_to_db_task", "_get_id")
-}
+_METHODS = ("enqueue", "_task_to_db_task", "_get_id")
 _SIGNALS = (pre_init, post_init, pre_save, post_save)
 
 _insert_rows = InsertRows(
@@ -51,13 +51,25 @@ _insert_rows = InsertRows(
 
 def stores_as_upstream(backend: BaseTaskBackend) -> bool:
     """Tell whether `store()` makes of a call what the backend's own `enqueue()` would."""
-    kind = type(backend)
     return (
         getattr(backend, "id_function", None) is new_task_id
-        and all(getattr(kind, name) is method for name, method in _METHODS.items())
+        and all(_is_from(django_tasks_db.backend, getattr(backend, name)) for name in _METHODS)
+        and _is_from(django.tasks.backends.base, backend.validate_task)
+        and _is_from(django.tasks.base, backend.task_class.enqueue)
         and InsertRows.supports(router.db_for_write(DBTaskResult))
         and not _is_watched()
     )
+
+
+def _is_from(module: ModuleType, method: Any) -> bool:
+    """
+    Tell whether a method is the one that a module defines, not one of a subclass, or a wrapper.
+
+    Tools that trace calls, as Sentry does those of `Task.enqueue`, wrap methods before this module is
+    imported or later. What wraps has the name of what it wraps, but globals of its own.
+    """
+    function = method.__func__ if type(method) is MethodType else method
+    return type(function) is FunctionType and function.__globals__ is vars(module)
 
 
 def _is_watched() -> bool:

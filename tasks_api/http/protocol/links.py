@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import get_script_prefix, reverse
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tasks_api.conf import reset_when_settings_change, tasks_api_settings
@@ -32,7 +32,7 @@ def task_url(request: HttpRequest, identifier: str) -> str:
         # It has to be encoded.
         return _base(request) + reverse("tasks_api:task", args=[identifier])
     # The project may choose URLs for each request, by its prefix, or by language.
-    where = (get_script_prefix(), getattr(request, "urlconf", None), get_language())
+    where = (get_script_prefix(), get_urlconf(), get_language())
     before, after = _around_id(where)
     return f"{_base(request)}{before}{identifier}{after}"
 
@@ -48,11 +48,12 @@ def checked_host(request: HttpRequest) -> str:
     host = request.META.get("HTTP_HOST")
     if host is None or settings.USE_X_FORWARDED_HOST:
         return request.get_host()
-    return _checked(host)
+    return _checked(host, tuple(settings.ALLOWED_HOSTS))
 
 
 @lru_cache(maxsize=64)
-def _checked(host: str) -> str:
+def _checked(host: str, allowed: tuple[str, ...]) -> str:
+    """Check a host by `ALLOWED_HOSTS`, which projects with many sites change while they run."""
     request = HttpRequest()
     request.META["HTTP_HOST"] = host
     return request.get_host()
