@@ -124,6 +124,19 @@ def test_a_new_connection_with_the_number_of_a_closed_one_keeps_its_turn() -> No
     client.close()
 
 
+def test_a_new_connection_may_be_closed_before_it_is_registered() -> None:
+    turns = Turns()
+    connection, client = pair_of(turns)
+    assert turns.take_this(connection)
+    connection.close()
+    client.close()
+
+    # What the main thread does that was interrupted while a thread had the connection.
+    turns.add(connection)
+
+    assert turns.take_all() == []
+
+
 def test_a_request_that_is_lined_up_comes_last_and_not_before_its_client_reads() -> None:
     turns = Turns()
     first, one = pair_of(turns)
@@ -138,7 +151,7 @@ def test_a_request_that_is_lined_up_comes_last_and_not_before_its_client_reads()
     with suppress(BlockingIOError):
         while True:
             socket.socket.send(first.sock, bytes(65536), socket.MSG_DONTWAIT)
-    first.sock.receive_now()
+    one.sendall(b"More requests are no reason to begin with the next one.")
     turns.line_up(first)
     assert turns.take_all() == []
     assert not first.sock.is_writable()
