@@ -11,6 +11,9 @@ logger = logging.getLogger("gunicorn.error")
 NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """The errors of `accept` that mean that this process, or the system, has no room."""
 
+LIMITED_SECONDS = 60
+"""For how long a process accepts fewer connections after it had no room."""
+
 HEAD_SECONDS = 30
 """For the whole head of a request, and before it for what is left of the body that was not read."""
 

@@ -142,7 +142,7 @@ class Reception:
 
     def _is_due(self, connection: Connection) -> bool:
         is_over = connection.deadline <= time.monotonic()
-        return is_over or (self.is_ending and connection.is_idle)
+        return is_over or (self.is_ending and connection.is_idle and not connection.is_closing)
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         refusals.send(refused, connection.sock, connection.client)
