@@ -20,6 +20,9 @@ HEAD_SECONDS = 30
 BODY_SECONDS = 1
 """How long a short body may take before its request is left to one of the few threads that wait."""
 
+UNUSED_SECONDS = 1
+"""For how long nothing must have come on a connection that is closed because the process ends."""
+
 MAX_AWAITED_BYTES = 64 * 1024
 """The length of a short body."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 
+from service.gunicorn_worker import limits
 from service.gunicorn_worker.connections import ClientSocket, Connection
 from service.gunicorn_worker.reception import Reception
 from service.gunicorn_worker.turns import Turns
@@ -302,6 +303,19 @@ def test_a_server_that_ends_lets_clients_receive_their_last_answer() -> None:
     for ready in reception.turns.take_all():
         assert not reception.read(ready)
     assert not reception.open
+
+
+def test_a_server_that_ends_waits_a_moment_for_the_first_request() -> None:
+    reception = Reception(Config(), lambda: None)
+    reception.is_ending = True
+    connection, client = pair_of(reception.turns)
+    connection.wait_for(limits.HEAD_SECONDS)
+
+    assert reception.overdue() == []
+    connection.since -= limits.UNUSED_SECONDS
+    assert reception.overdue() == [connection]
+    connection.close()
+    client.close()
 
 
 def test_a_thread_that_is_late_writes_into_no_other_file() -> None:
