@@ -2,10 +2,12 @@
 
 import os
 import select
+from typing import Any
 
 from gunicorn.workers import SUPPORTED_WORKERS
 
 from service.gunicorn_worker import access_log
+from service.gunicorn_worker.shares import forget
 from service.listening import Listening
 from service.misconfiguration import exit_on_misconfiguration
 
@@ -48,6 +50,13 @@ control_socket_disable = True
 # The path without the query, which may contain data that must not be logged.
 access_log_format = access_log.FORMAT
 logger_class = access_log.AccessLogger
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what a process that was killed could not say."""
+    forget(worker.age)
+
+
 logconfig_dict = {
     **settings.LOGGING,
     "loggers": {

@@ -155,7 +155,7 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {
         "console": {
-            "class": "logging.StreamHandler",
+            "class": "tasks_api.logs.LineHandler",
             "filters": ["request_id"],
             "formatter": environment.log_format,
         }

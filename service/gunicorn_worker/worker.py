@@ -13,6 +13,7 @@ from service.gunicorn_worker import limits
 from service.gunicorn_worker.connections import ClientSocket, Connection
 from service.gunicorn_worker.reception import Reception
 from service.gunicorn_worker.serving import ServingWorker
+from service.gunicorn_worker.shares import Share
 from service.listening import FILES_OF_THREAD
 
 PAUSE_SECONDS = 1
@@ -59,6 +60,7 @@ class ThreadWorker(ServingWorker):
         self.worker_connections = sys.maxsize
         # Those whose request is left to the patient threads, which are all busy; the oldest first.
         self.queued: dict[Connection, None] = {}
+        self._share = Share(self.age)
         self._free_patient_threads = patient_threads(self.cfg.threads)
         self._shortage = limits.Shortage()
         self._next_attempt = self._next_round = self._next_look = self._limited_until = 0.0
@@ -74,7 +76,8 @@ class ThreadWorker(ServingWorker):
         try:
             for _ in range(self.cfg.threads):
                 self.tpool.submit(self._serve_in_turn)
-            super().run()
+            with self._share.taking_part():
+                super().run()
         finally:
             # Whatever has ended it: the process waits for its threads.
             self.reception.turns.stop()
@@ -117,9 +120,11 @@ class ThreadWorker(ServingWorker):
         super().set_accept_enabled(bool(enabled) and has_room)
 
     def accept(self, listener: Any) -> None:
-        if len(self.reception.open) > self.reception.limit and not self._can_make_room:
+        count = len(self.reception.open)
+        if count > self.reception.limit and not self._can_make_room:
             self._pause_accepting()
             return
+        self._share.yield_to_others(count)
         try:
             accepted, address = listener.accept()
         except OSError as error:
@@ -183,6 +188,7 @@ class ThreadWorker(ServingWorker):
         super().wait_for_and_dispatch_events(min(timeout or ROUND_SECONDS, ROUND_SECONDS))
         # gunicorn stops when there are none.
         self.nr_conns = len(self.reception.open)
+        self._share.update(self.nr_conns)
         self.reception.is_ending = not self.alive
 
     def murder_keepalived(self) -> None:
