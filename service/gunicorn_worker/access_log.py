@@ -27,12 +27,17 @@ class AccessLogger(Logger):
             super().access(resp, req, environ, request_time)
             return
         logger = self.access_log
-        if logger.isEnabledFor(logging.INFO):
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        try:
             line = _line(resp, environ, request_time)
             # `logger.info` would look for its caller in the stack.
             logger.handle(
                 logging.LogRecord(logger.name, logging.INFO, __file__, 0, line, None, None)
             )
+        except Exception:
+            # As gunicorn's does: the answer has been sent, and the connection can be kept.
+            self.exception("A line of the access log could not be written.")
 
 
 def _line(response: Any, variables: dict[str, Any], request_time: Any) -> str:

@@ -11,11 +11,17 @@ logger = logging.getLogger("gunicorn.error")
 NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """The errors of `accept` that mean that this process, or the system, has no room."""
 
+LIMITED_SECONDS = 60
+"""For how long a process accepts fewer connections after it had no room."""
+
 HEAD_SECONDS = 30
 """For the whole head of a request, and before it for what is left of the body that was not read."""
 
 BODY_SECONDS = 1
 """How long a short body may take before its request is left to one of the few threads that wait."""
+
+UNUSED_SECONDS = 1
+"""For how long nothing must have come on a connection that is closed because the process ends."""
 
 MAX_AWAITED_BYTES = 64 * 1024
 """The length of a short body."""

@@ -141,8 +141,11 @@ class Reception:
         return [connection for connection in found if self.turns.take_this(connection)]
 
     def _is_due(self, connection: Connection) -> bool:
-        is_over = connection.deadline <= time.monotonic()
-        return is_over or (self.is_ending and connection.is_idle)
+        now = time.monotonic()
+        if self.is_ending and connection.is_idle and not connection.is_closing:
+            # A new one may be about to bring its first request, which nobody else would answer.
+            return now >= connection.since + limits.UNUSED_SECONDS
+        return connection.deadline <= now
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         refusals.send(refused, connection.sock, connection.client)

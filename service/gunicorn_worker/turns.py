@@ -7,7 +7,8 @@ from contextlib import suppress
 from service.gunicorn_worker.connections import Connection
 
 _READABLE = select.EPOLLIN | select.EPOLLONESHOT
-_AT_ONCE = _READABLE | select.EPOLLOUT
+# Not for reading as well: what has arrived meanwhile would be a reason to serve a client that does not read.
+_WRITABLE = select.EPOLLOUT | select.EPOLLONESHOT
 
 
 class Turns:
@@ -36,7 +37,9 @@ class Turns:
     def add(self, connection: Connection) -> None:
         """Let a new connection wait for its client."""
         self._waiting[connection.file] = connection
-        self._epoll.register(connection.file, _READABLE)
+        # A late hint about the number may have brought a thread here, which has closed the connection since.
+        with suppress(OSError):
+            self._epoll.register(connection.file, _READABLE)
 
     def give_back(self, connection: Connection) -> None:
         """Let a connection wait for its client."""
@@ -52,10 +55,12 @@ class Turns:
     def _arm(self, file: int) -> None:
         # Another thread may have taken and closed the connection.
         with suppress(OSError):
-            self._epoll.modify(file, _READABLE)
-            # Last, because the number may be that of another connection by now, which is lined up.
-            if file in self._lined_up:
-                self._epoll.modify(file, _AT_ONCE)
+            while True:
+                is_lined_up = file in self._lined_up
+                self._epoll.modify(file, _WRITABLE if is_lined_up else _READABLE)
+                # The number may be that of another connection by now, which waits for something else.
+                if is_lined_up == (file in self._lined_up):
+                    break
 
     def take(self) -> Connection | None:
         """Wait for the next connection; None if another thread was faster, and after `stop`."""

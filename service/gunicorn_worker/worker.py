@@ -4,7 +4,10 @@ import errno
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
+
+from gunicorn.workers.gthread import PollableMethodQueue
 
 from service.gunicorn_worker import limits
 from service.gunicorn_worker.connections import ClientSocket, Connection
@@ -25,6 +28,15 @@ def patient_threads(threads: int) -> int:
     return max(2, threads // 4)
 
 
+class LastingMethodQueue(PollableMethodQueue):
+    """gunicorn's queue, whose pipe lasts as long as the process."""
+
+    def close(self) -> None:
+        # When time is up, threads are still busy, and wake the main thread afterwards: with the pipe closed,
+        # they would write into whatever file has got its number, such as the database.
+        pass
+
+
 class ThreadWorker(ServingWorker):
     """
     gunicorn's threaded worker, except that no client occupies a thread before it has sent a head.
@@ -43,6 +55,7 @@ class ThreadWorker(ServingWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.method_queue = LastingMethodQueue()
         # The limit is applied where connections are accepted.
         self.worker_connections = sys.maxsize
         # Those whose request is left to the patient threads, which are all busy; the oldest first.
@@ -50,7 +63,7 @@ class ThreadWorker(ServingWorker):
         self._share = Share(self.age)
         self._free_patient_threads = patient_threads(self.cfg.threads)
         self._shortage = limits.Shortage()
-        self._next_attempt = self._next_round = self._next_look = 0.0
+        self._next_attempt = self._next_round = self._next_look = self._limited_until = 0.0
         self._threads_come_round = False
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -60,9 +73,9 @@ class ThreadWorker(ServingWorker):
         return super().get_thread_pool()
 
     def run(self) -> None:
-        for _ in range(self.cfg.threads):
-            self.tpool.submit(self._serve_in_turn)
         try:
+            for _ in range(self.cfg.threads):
+                self.tpool.submit(self._serve_in_turn)
             with self._share.taking_part():
                 super().run()
         finally:
@@ -82,9 +95,10 @@ class ThreadWorker(ServingWorker):
                 if self.reception.read(connection):
                     self._serve(connection)
             except BaseException:
-                # SystemExit included: the thread is needed.
-                self.log.exception("A connection is closed because of an error.")
+                # SystemExit included: the thread is needed, even where the log cannot be written.
                 self.reception.close(connection)
+                with suppress(Exception):
+                    self.log.exception("A connection was closed because of an error.")
 
     def _serve(self, connection: Connection) -> None:
         connection.begin_request()
@@ -106,8 +120,8 @@ class ThreadWorker(ServingWorker):
         super().set_accept_enabled(bool(enabled) and has_room)
 
     def accept(self, listener: Any) -> None:
-        count, limit = len(self.reception.open), self.reception.limit
-        if count > limit and not self._can_make_room:
+        count = len(self.reception.open)
+        if count > self.reception.limit and not self._can_make_room:
             self._pause_accepting()
             return
         self._share.yield_to_others(count)
@@ -123,9 +137,8 @@ class ThreadWorker(ServingWorker):
             elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
                 raise
             return
-        if count >= limit:
-            # Only now: another process may have taken the connection.
-            self._close_oldest()
+        # Only now: another process may have taken the connection.
+        self._make_room()
         descriptor = accepted.detach()
         client = ClientSocket(accepted.family, accepted.type, accepted.proto, descriptor)
         self.reception.receive(Connection(self.cfg, client, address, listener.getsockname()))
@@ -149,10 +162,14 @@ class ThreadWorker(ServingWorker):
         return len(self.reception.open) < count
 
     def _lower_limit(self) -> None:
-        """Leave files to the threads, each of which may have to connect to the database yet."""
+        """For a while, leave files to the threads, each of which may have to connect to the database yet."""
         count = len(self.reception.open) - FILES_OF_THREAD * self.cfg.threads
-        self.reception.limit = max(1, count)
-        while len(self.reception.open) > self.reception.limit and self._close_oldest():
+        self.reception.limit = max(2 * self.cfg.threads, count)
+        self._limited_until = time.monotonic() + limits.LIMITED_SECONDS
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while len(self.reception.open) >= self.reception.limit and self._close_oldest():
             pass
 
     def _pause_accepting(self) -> None:
@@ -160,6 +177,12 @@ class ThreadWorker(ServingWorker):
         self.set_accept_enabled(False)
 
     # In the main thread: what has taken too long, and requests for particular threads.
+
+    def is_parent_alive(self) -> bool:
+        # As after SIGTERM: gunicorn would serve idle connections until time is up, with the port occupied.
+        if not (is_alive := super().is_parent_alive()):
+            self.alive = False
+        return is_alive
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
         super().wait_for_and_dispatch_events(min(timeout or ROUND_SECONDS, ROUND_SECONDS))
@@ -173,6 +196,8 @@ class ThreadWorker(ServingWorker):
         if now >= self._next_round:
             self._next_round = now + ROUND_SECONDS
             self._stand_in()
+        if now >= self._limited_until:
+            self.reception.limit = self.cfg.worker_connections
         if now >= self._next_look or not self.alive:
             self._next_look = now + 1
             for connection in self.reception.overdue():

@@ -50,6 +50,23 @@ def test_a_line_is_what_gunicorn_makes_of_the_format(
     assert [record.getMessage() for record in written] == [FORMAT % SafeAtoms(atoms)]
 
 
+def test_a_handler_that_fails_is_reported_and_harms_nobody() -> None:
+    def fail(record: logging.LogRecord) -> None:
+        raise ValueError(record.name)
+
+    reported: list[str] = []
+    logger = AccessLogger.__new__(AccessLogger)
+    logger._writes_own_format = True
+    logger.access_log = SimpleNamespace(
+        name="gunicorn.access", isEnabledFor=lambda level: True, handle=fail
+    )
+    logger.error_log = SimpleNamespace(exception=lambda message, *_: reported.append(message))
+
+    logger.access(SimpleNamespace(status="200 OK", sent=0), None, {}, timedelta(0))
+
+    assert len(reported) == 1
+
+
 def test_requests_are_logged_with_their_ids(server: LiveService) -> None:
     assert server.get("/nothing?secret", headers={"X-Request-ID": "logged"}).status_code == 404
 

@@ -23,7 +23,7 @@ from service.gunicorn_worker.asgi import ASGIWorker
 from service.gunicorn_worker.asgi_protocol import Protocol
 from service.gunicorn_worker.connections import StrictRequest
 from service.gunicorn_worker.serving import ServingWorker
-from service.gunicorn_worker.worker import ThreadWorker
+from service.gunicorn_worker.worker import LastingMethodQueue, ThreadWorker
 from tests.live_service import PROJECT
 
 pytestmark = pytest.mark.sqlite
@@ -43,6 +43,8 @@ OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
             "set_accept_enabled": "self, enabled",
             # The poller calls it for each listener that is readable.
             "accept": "self, listener",
+            # At each turn of the first loop, which it ends; what comes then depends on `alive`.
+            "is_parent_alive": "self",
             # At each turn of both loops.
             "murder_keepalived": "self",
             # The poller's turn in both loops.
@@ -60,6 +62,13 @@ OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
             "handle_request": "self, req, conn",
             # `handle` calls it for each error of the parser, and for what the application lets through.
             "handle_error": "self, req, client, addr, exc",
+        },
+    ),
+    LastingMethodQueue: (
+        gthread.PollableMethodQueue,
+        {
+            # Is called at the end of `run`.
+            "close": "self",
         },
     ),
     Answer: (

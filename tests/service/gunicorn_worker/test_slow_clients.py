@@ -1,5 +1,6 @@
 """Clients that hold on to the service: slow ones, silent ones, endless ones and many of them."""
 
+import resource
 import select
 import socket
 import sqlite3
@@ -259,6 +260,31 @@ def test_idle_connections_make_room(
     assert server.log().count("No file descriptor is left") == (0 if limited else 1)
 
 
+def test_after_a_shortage_of_descriptors_as_many_connections_are_kept_as_before(
+    start_server: StartServer,
+) -> None:
+    server = start_server(*KINDS[0], also="limits.LIMITED_SECONDS = 1")
+    pid = worker_pid(server)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    few = len(list(Path(f"/proc/{pid}/fd").iterdir())) + MANY // 2
+
+    def kept(count: int) -> int:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connected(server, LIVEZ)) for _ in range(count)]
+            for client in clients:
+                with suppress(ConnectionError):
+                    client.recv(65536)
+            closed, _, _ = select.select(clients, [], [], 0)
+            return count - len(closed)
+
+    assert kept(MANY) == MANY
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, before[1]))
+    assert kept(MANY) < MANY
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    wait_until(lambda: kept(MANY) == MANY, what="room")
+
+
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[2]], ids="-".join)
 def test_bodies_that_do_not_arrive_make_room(
     start_server: StartServer, kind: tuple[str, str]
@@ -315,6 +341,12 @@ def limit_connections(server: LiveService, limit: int) -> None:
     conf.write_text(conf.read_text() + f"\nworker_connections = {limit}\n")
     server.stop_web()
     server.start_web()
+
+
+def worker_pid(server: LiveService) -> int:
+    assert server.web is not None
+    children = Path(f"/proc/{server.web.pid}/task/{server.web.pid}/children")
+    return int(children.read_text())
 
 
 def worker_pids(server: LiveService) -> list[str]:

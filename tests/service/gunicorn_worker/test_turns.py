@@ -1,6 +1,8 @@
 """Threads that share connections: each has one at a time, and none is forgotten."""
 
+import os
 import random
+import select
 import socket
 import sqlite3
 import threading
@@ -9,17 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
 
+from service.gunicorn_worker import limits
 from service.gunicorn_worker.connections import ClientSocket, Connection
+from service.gunicorn_worker.reception import Reception
 from service.gunicorn_worker.turns import Turns
+from service.gunicorn_worker.worker import LastingMethodQueue
 from tests.live_service import DEADLINE, LiveService, wait_until
-from tests.service.gunicorn_worker.conftest import KINDS, StartServer
+from tests.service.gunicorn_worker.conftest import KINDS, THREADS, StartServer
 from tests.service.gunicorn_worker.test_malformed_requests import BODY, head
 from tests.service.gunicorn_worker.test_slow_clients import (
     LIVEZ,
+    assert_alive,
     connected,
     limit_connections,
     post,
@@ -124,6 +131,19 @@ def test_a_new_connection_with_the_number_of_a_closed_one_keeps_its_turn() -> No
     client.close()
 
 
+def test_a_new_connection_may_be_closed_before_it_is_registered() -> None:
+    turns = Turns()
+    connection, client = pair_of(turns)
+    assert turns.take_this(connection)
+    connection.close()
+    client.close()
+
+    # What the main thread does that was interrupted while a thread had the connection.
+    turns.add(connection)
+
+    assert turns.take_all() == []
+
+
 def test_a_request_that_is_lined_up_comes_last_and_not_before_its_client_reads() -> None:
     turns = Turns()
     first, one = pair_of(turns)
@@ -138,7 +158,7 @@ def test_a_request_that_is_lined_up_comes_last_and_not_before_its_client_reads()
     with suppress(BlockingIOError):
         while True:
             socket.socket.send(first.sock, bytes(65536), socket.MSG_DONTWAIT)
-    first.sock.receive_now()
+    one.sendall(b"More requests are no reason to begin with the next one.")
     turns.line_up(first)
     assert turns.take_all() == []
     assert not first.sock.is_writable()
@@ -233,6 +253,82 @@ def test_whatever_is_stored_before_the_server_stops_is_answered(start_server: St
             client.join(DEADLINE)
         assert sum(answered) == stored()
     assert "Traceback" not in server.log()
+
+
+def test_threads_survive_whatever_a_request_raises(start_server: StartServer) -> None:
+    server = start_server(*KINDS[0])
+    conf = Path(server.gunicorn_arguments[0].partition("=")[2])
+    hook = """
+def pre_request(worker, request):
+    if request.path == "/exit":
+        # The log fails as well.
+        worker.log.exception = None
+        raise SystemExit
+"""
+    conf.write_text(conf.read_text() + hook)
+    server.stop_web()
+    server.start_web()
+
+    for _ in range(2 * THREADS):
+        assert server.raw(head("GET /exit HTTP/1.1", "Host: localhost")) == b""
+
+    assert server.get("/task-types/").status_code == 200
+
+
+def test_a_server_without_parent_ends_idle_connections(start_server: StartServer) -> None:
+    server = start_server(*KINDS[0])
+    server.stop_web()
+    # In which gunicorn would wait for them.
+    server.graceful_seconds = 1000
+    server.start_web()
+    with connected(server, LIVEZ) as kept:
+        assert_alive(kept)
+        assert server.web is not None
+        server.web.kill()
+        assert kept.recv(100) == b""
+
+
+def test_a_server_that_ends_lets_clients_receive_their_last_answer() -> None:
+    reception = Reception(Config(), lambda: None)
+    reception.is_ending = True
+    connection, client = pair_of(reception.turns)
+    reception.open.add(connection)
+    assert reception.turns.take_this(connection)
+
+    # To close it at once would be a reset, if the client has sent anything more.
+    reception.end_request(connection, keeps=False)
+
+    assert reception.overdue() == []
+    client.close()
+    for ready in reception.turns.take_all():
+        assert not reception.read(ready)
+    assert not reception.open
+
+
+def test_a_server_that_ends_waits_a_moment_for_the_first_request() -> None:
+    reception = Reception(Config(), lambda: None)
+    reception.is_ending = True
+    connection, client = pair_of(reception.turns)
+    connection.wait_for(limits.HEAD_SECONDS)
+
+    assert reception.overdue() == []
+    connection.since -= limits.UNUSED_SECONDS
+    assert reception.overdue() == [connection]
+    connection.close()
+    client.close()
+
+
+def test_a_thread_that_is_late_writes_into_no_other_file() -> None:
+    queue = LastingMethodQueue()
+    queue.init()
+    queue.close()
+    read, write = os.pipe()
+
+    queue.defer(print)
+
+    assert select.select([read], [], [], 0)[0] == []
+    for file in (read, write, queue._read_fd, queue._write_fd):
+        os.close(file)
 
 
 def test_a_new_client_is_served_while_others_end(threaded_server: LiveService) -> None:
