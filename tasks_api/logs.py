@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -55,6 +56,15 @@ class LineHandler(logging.StreamHandler[Any]):
     thread costs more than the line.
     """
 
+    def __init__(self, stream: Any = None) -> None:
+        super().__init__(stream)
+        try:
+            self.stream.fileno()
+            self._has_file = True
+        except (AttributeError, OSError):
+            # A stream in memory.
+            self._has_file = False
+
     def handle(self, record: logging.LogRecord) -> Any:
         passed = self.filter(record)
         if passed:
@@ -62,6 +72,10 @@ class LineHandler(logging.StreamHandler[Any]):
         return passed
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not self._has_file:
+            with self.lock or nullcontext():
+                super().emit(record)
+            return
         try:
             text = self.format(record) + self.terminator
             data = text.encode(self.stream.encoding or "utf-8", "backslashreplace")
