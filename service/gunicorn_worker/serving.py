@@ -2,7 +2,6 @@
 
 import errno
 import time
-from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from gunicorn.workers import gthread
 
 from service.gunicorn_worker import limits, refusals
 from service.gunicorn_worker.answers import Answer
+from tasks_api.logs import current_request_id
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
 """The errors of a connection whose client has gone, or was too slow."""
@@ -43,22 +43,20 @@ class ServingWorker(gthread.ThreadWorker):
 
     def handle(self, conn: Any) -> bool:
         """Serve the next request, and return whether another one may follow on the connection."""
-        # In a context of its own: the request's id in the log is not the one of the request before.
-        return Context().run(self._handle, conn)
-
-    def _handle(self, connection: Any) -> bool:
+        # Not in a context of its own: Django keeps what it opens in the thread's, such as caches.
+        current_request_id.set("-")
         request = None
         try:
-            request = next(connection.parser)
-            keeps = self.handle_request(request, connection)
-            return keeps and not connection.sock.is_broken and request.unread is not None
+            request = next(conn.parser)
+            keeps = self.handle_request(request, conn)
+            return keeps and not conn.sock.is_broken and request.unread is not None
         except (NoMoreData, StopIteration) as error:
             self.log.debug("A connection ends. %s", error)
         except OSError as error:
             if error.errno not in _GONE:
                 self.log.exception("Socket error processing request.")
         except Exception as error:
-            self.handle_error(request, connection.sock, connection.client, error)
+            self.handle_error(request, conn.sock, conn.client, error)
         return False
 
     def handle_request(self, req: Any, conn: Any) -> bool:
