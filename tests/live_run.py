@@ -89,7 +89,7 @@ class Running:
     def exit_status(self) -> int:
         """Return the status of a `run` that must end in time, and all that it started with it."""
         status = self.process.wait(STOPPED_WITHIN)
-        wait_until(lambda: not self.processes(), what="end of all", deadline=1)
+        wait_until(lambda: not self.processes(), what="end of all", deadline=5)
         return status
 
     def close(self) -> None:

@@ -44,7 +44,6 @@ class ServingWorker(gthread.ThreadWorker):
     def handle(self, conn: Any) -> bool:
         """Serve the next request, and return whether another one may follow on the connection."""
         # Not in a context of its own: Django keeps what it opens in the thread's, such as caches.
-        current_request_id.set("-")
         request = None
         try:
             request = next(conn.parser)
@@ -57,6 +56,9 @@ class ServingWorker(gthread.ThreadWorker):
                 self.log.exception("Socket error processing request.")
         except Exception as error:
             self.handle_error(request, conn.sock, conn.client, error)
+        finally:
+            # What the thread does next is about another connection.
+            current_request_id.set("-")
         return False
 
     def handle_request(self, req: Any, conn: Any) -> bool:

@@ -18,6 +18,9 @@ from tasks_api.problems import InvalidArguments
 from tests.arguments import signatures_corpus as corpus
 from tests.arguments import signatures_corpus_of_strings as corpus_of_strings
 
+# It does not depend on the database.
+pytestmark = pytest.mark.sqlite
+
 UNSERVABLE = {"with_required_keyword_self"}
 WITHOUT_EXAMPLE = {
     "with_a_pattern",

@@ -29,6 +29,9 @@ from tests.arguments import signatures_corpus as corpus
 from tests.arguments import signatures_corpus_of_strings as corpus_of_strings
 from tests.arguments.test_strict_schema import near_values, passes
 
+# It does not depend on the database.
+pytestmark = pytest.mark.sqlite
+
 # What their own code, or a hint without JSON, makes of a value is not what they take.
 OF_THEIR_OWN = {
     corpus.no_type_at_all,

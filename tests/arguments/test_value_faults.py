@@ -11,6 +11,9 @@ from tasks_api import faults
 from tasks_api.arguments import value_faults
 from tasks_api.faults import FAULT_CODES
 
+# It does not depend on the database.
+pytestmark = pytest.mark.sqlite
+
 ERROR_TYPES = typing.get_args(core_schema.ErrorType)
 # The words that texts take from the context of pydantic's errors.
 CONTEXT = dict.fromkeys(re.findall(r"{(\w+)}", inspect.getsource(value_faults)), "…")

@@ -77,6 +77,7 @@ def test_a_pattern_that_matches_no_task_type_is_told_with_what_is_close_to_it() 
 
 
 @pytest.mark.sqlite
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "command",
     [

@@ -20,6 +20,9 @@ from tasks_api.http.views.health import Livez
 from tasks_api.problems import BodyTooLarge, MalformedJSON, UnsupportedMediaType
 from tests.live_service import DEADLINE
 
+# It does not depend on the database.
+pytestmark = pytest.mark.sqlite
+
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
 MEDIA_RANGES = st.lists(
     st.builds(

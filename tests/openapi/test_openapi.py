@@ -17,6 +17,9 @@ from referencing.jsonschema import DRAFT202012
 
 from tests.live_service import NO_KEY, LiveService, bearer, wait_until
 
+# It does not depend on the database.
+pytestmark = pytest.mark.sqlite
+
 # Headers of answers to some clients, or of some states of a task.
 SOMETIMES = {"Retry-After", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy"}
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -248,7 +248,7 @@ def test_make_keeps_packages_that_are_not_in_the_lock() -> None:
     lines = (PROJECT / "Makefile").read_text()
     syncs = re.findall(r"\$\(UV\) sync[^|\n]*", lines)
 
-    assert len(syncs) == 2
+    assert len(syncs) == 3
     assert all("--inexact" in sync for sync in syncs)
 
 

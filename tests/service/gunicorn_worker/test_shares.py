@@ -26,14 +26,29 @@ def numbers(service: LiveService) -> list[int]:
     ]
 
 
+def connect(service: LiveService, stack: ExitStack) -> bool:
+    client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+    client.sendall(LIVEZ)
+    assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    return True
+
+
 def test_connections_that_stay_open_are_shared_by_the_processes(start_server: StartServer) -> None:
-    two = "import os; os.environ['WEB_CONCURRENCY'] = '2'"
-    service = start_server("gthread", "python", also=two)
+    also = """
+import os
+from service.gunicorn_worker import shares
+os.environ["WEB_CONCURRENCY"] = "2"
+# On a machine that is busy, the other process needs longer than usual.
+shares.YIELD_SECONDS = 0.1
+"""
+    service = start_server("gthread", "python", also=also)
+    with ExitStack() as stack:
+        # Both have started when both have a connection.
+        wait_until(lambda: connect(service, stack) and min(numbers(service)) > 0, what="both")
+    wait_until(lambda: sum(numbers(service)) == 0, what="end of these connections")
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
-            client.sendall(LIVEZ)
-            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+            connect(service, stack)
         # Without this, it is up to chance, and often one process has nearly all.
         wait_until(lambda: sum(numbers(service)) >= CONNECTIONS, what="all connections")
         assert min(numbers(service)) >= CONNECTIONS // 4
