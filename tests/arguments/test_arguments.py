@@ -17,6 +17,7 @@ from tasks_api.faults import Fault
 from tasks_api.problems import InvalidArguments
 from tests.arguments import signatures_corpus as corpus
 from tests.arguments import signatures_corpus_of_strings as corpus_of_strings
+from tests.json_values import SCALARS
 
 # It does not depend on the database.
 pytestmark = pytest.mark.sqlite
@@ -1170,11 +1171,7 @@ def test_arguments_cannot_be_changed():
 # Properties.
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    SCALARS,
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(

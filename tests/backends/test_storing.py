@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks_api.backends.database import storing
+from tests.json_values import SCALARS
 from tests.signals import connected
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,11 +107,7 @@ def test_the_row_and_the_announced_result_are_those_of_enqueue(
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    SCALARS,
     lambda each: st.lists(each) | st.dictionaries(st.text("abc%'\\\"é "), each),
     max_leaves=8,
 )
