@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,31 @@ class SelectiveSweep:
         self, name: str, rows: QuerySet[Any], column: str, is_removable: Callable[[Any], bool]
     ) -> None:
         self.name = name
-        self._rows = rows.order_by(column)
+        # The key as well, since rows of one time have no order of their own.
+        self._rows = rows.order_by(column, "pk")
+        self._column = column
         self._is_removable = is_removable
-        self._skipped = 0
+        self._last: Any = None
 
     def count(self) -> int:
         return sum(map(self._is_removable, self._rows))
 
     def remove(self, limit: int) -> Batch:
         """Check the next rows, `limit` at most, and remove those that are removable."""
-        found = list(self._rows[self._skipped : self._skipped + limit])
+        found = list(self._next_rows()[:limit])
         removable = [row.pk for row in found if self._is_removable(row)]
-        self._skipped += len(found) - len(removable)
+        if found:
+            self._last = found[-1]
         return Batch(remove(self._rows, removable), is_last=len(found) < limit)
+
+    def _next_rows(self) -> QuerySet[Any]:
+        if self._last is None:
+            return self._rows
+        reached = getattr(self._last, self._column)
+        # The first condition alone is what an index on the column understands.
+        return self._rows.filter(**{f"{self._column}__gte": reached}).filter(
+            Q(**{f"{self._column}__gt": reached}) | Q(pk__gt=self._last.pk)
+        )
 
 
 def remove(rows: QuerySet[Any], keys: list[Any]) -> int:

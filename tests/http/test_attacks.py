@@ -19,7 +19,7 @@ from tasks_api import models
 from tasks_api.clients import keys
 from tests.conftest import StartService
 from tests.http.test_hostile_bodies import assert_problem
-from tests.live_service import LiveService, bearer
+from tests.live_service import LiveService, bearer, wait_until
 
 HELLO = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
 BODY = json.dumps(HELLO).encode()
@@ -235,7 +235,7 @@ def test_a_path_with_line_breaks_makes_no_line_of_its_own_in_the_log(service: Li
     assert service.get("/%0d%0aFORGED%0aLINE").status_code == 404
     assert service.get("/tasks/%0aFORGED/").status_code == 404
 
-    assert "    FORGED" in service.log()
+    wait_until(lambda: "    FORGED" in service.log(), what="line in the log")
     assert not any(line.startswith("FORGED") for line in service.log().splitlines())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.http.test_hostile_bodies import assert_problem
-from tests.live_service import LiveService, bearer
+from tests.live_service import LiveService, bearer, wait_until
 
 CALL = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
 BODY = b'{"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}'
@@ -313,7 +313,8 @@ def test_a_fit_request_id_is_kept_in_answer_problem_and_log(service: LiveService
     response = service.get("/nothing", headers={"X-Request-ID": "order-7.retry_2"})
 
     assert assert_problem(response, 404, "not_found")["request_id"] == "order-7.retry_2"
-    assert "[order-7.retry_2]" in service.log()
+    # The access log is written after the answer.
+    wait_until(lambda: "[order-7.retry_2]" in service.log(), what="line in the log")
 
 
 @pytest.mark.parametrize("unfit", ["", "a b", "x" * 129, "é".encode(), "a\tb", "<script>"])

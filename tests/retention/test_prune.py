@@ -211,6 +211,30 @@ def test_owners_that_stay_are_passed_over_once() -> None:
     assert TaskOwner.objects.count() == 20
 
 
+def test_no_owner_is_passed_over_where_many_are_of_one_time() -> None:
+    """The order of rows that an update has moved is not that of the page before."""
+    ids = store(number=60, status="READY")
+    for number, identifier in enumerate(ids):
+        TaskOwner.objects.create(
+            backend="gone" if number % 2 else "default", task_id=identifier, client_number=1
+        )
+    TaskOwner.objects.update(created_at=ago(100))
+    staying = iter(TaskOwner.objects.filter(backend="default").order_by("-pk"))
+
+    def move_one(seconds: float) -> bool:
+        if owner := next(staying, None):
+            owner.save()
+        return False
+
+    with (
+        override_settings(TASKS={"default": {**settings.TASKS["default"], "OPTIONS": {}}}),
+        patch.object(pruning, "FIRST_BATCH", 4),
+        patch.object(pruning, "LARGEST_BATCH", 4),
+        patch.object(pruning, "SMALLEST_BATCH", 4),
+    ):
+        assert prune(move_one)["owners of tasks"] == 30
+
+
 @pytest.mark.parametrize(("days", "failed"), [(0, None), (0, 3), (3, 0)])
 def test_owners_stay_where_some_tasks_do(days: int, failed: int | None) -> None:
     TaskOwner.objects.create(backend="default", task_id="x", client_number=1)
