@@ -161,7 +161,8 @@ FIELDS_BY_KEY = {
 """The field of the environment for each key of `TASKS_API`, both in lower case."""
 
 # A project decides for itself what becomes of its tasks.
-_OWN_DEFAULTS = {"retention_days": 14}
+# Its servers hold requests without a thread.
+_OWN_DEFAULTS = {"retention_days": 14, "max_waiting": 500}
 _SHARED: dict[str, Any] = {
     key: (
         Annotated[

@@ -74,6 +74,22 @@ class TasksApiSettings(DeclaredSettings):
     max_depth: int = Field(
         32, ge=2, le=200, description="the maximum depth of arrays and objects in a body"
     )
+    max_waiting: int = Field(
+        1,
+        ge=0,
+        le=100_000,
+        description=(
+            "how many requests of a process wait at once for a task to change, with `Prefer: wait` or as a "
+            "stream of events, of which the latter take half at most; a request that waits occupies a "
+            "thread, unless the server can hold it"
+        ),
+    )
+    max_wait_seconds: int = Field(
+        30, ge=1, le=3600, description="the longest time that `Prefer: wait` can ask for"
+    )
+    max_stream_seconds: int = Field(
+        3600, ge=10, le=86_400, description="how long a stream of events lasts at most"
+    )
     tracebacks: Literal["owner", "admin", "none"] = Field(
         "owner",
         description=(

@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import TConn
 
 from service.gunicorn_worker import limits
 from service.gunicorn_worker.chunks import ChunkedBody
+from service.gunicorn_worker.exchanges import Exchange
 from service.gunicorn_worker.heads import Head, check_framing
 
 READ_BYTES = 16 * 1024
@@ -44,6 +45,12 @@ class ClientSocket(socket.socket):
         # Whatever happens, the connection is about to be closed.
         with suppress(OSError):
             super().send(data, socket.MSG_DONTWAIT)
+
+    def has_hung_up(self) -> bool:
+        """Whether the client has closed its side, whatever it has sent before."""
+        poll = select.poll()
+        poll.register(self, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def is_writable(self) -> bool:
         """Whether there is room for bytes, which is so until a client reads too slowly."""
@@ -168,6 +175,8 @@ class Connection(TConn):
         """From when, and until when, it waits as it does now."""
         self.is_lined_up = False
         """Whether it waits for a thread, not for its client."""
+        self.exchange: Exchange | None = None
+        """The request that is held, if one is."""
         self.is_extra = False
         """Whether it was accepted beyond the limit, when none could be closed."""
         self.is_closing = False
@@ -205,6 +214,11 @@ class Connection(TConn):
         # The thread that answers health checks waits for nobody.
         self.sock.patience = 0.0 if self.asks_for_liveness else limits.PATIENCE_SECONDS
         self.parser.unreader.unread(self.head.take())
+
+    def continue_request(self) -> None:
+        """Begin to send what a request has waited for."""
+        self.is_lined_up = False
+        self.sock.patience = limits.PATIENCE_SECONDS
 
     def end_request(self) -> bytes:
         """Return what was read beyond the request that is answered; begin with the next one."""

@@ -4,12 +4,14 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 from gunicorn.config import Config
 
 from service.gunicorn_worker import limits, refusals
 from service.gunicorn_worker.connections import Connection
+from service.gunicorn_worker.exchanges import Exchange
 from service.gunicorn_worker.refusals import Refused
 from service.gunicorn_worker.turns import Turns
 
@@ -23,7 +25,12 @@ class Reception:
     back or closed.
     """
 
-    def __init__(self, cfg: Config, on_close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        on_close: Callable[[], None],
+        on_hang_up: Callable[[Exchange], None],
+    ) -> None:
         self.turns = Turns()
         self.open: set[Connection] = set()
         """All connections, whoever has them."""
@@ -32,6 +39,7 @@ class Reception:
         """Whether connections are closed after the requests that have begun."""
         self._keepalive: int = cfg.keepalive
         self._on_close = on_close
+        self._on_hang_up = on_hang_up
         self._overload = limits.Overload()
 
     def receive(self, connection: Connection) -> None:
@@ -45,6 +53,9 @@ class Reception:
         """Take what has arrived."""
         if connection.is_lined_up:
             return True
+        if connection.exchange is not None:
+            self._end_held(connection, connection.exchange)
+            return False
         try:
             data = connection.sock.receive_now()
         except OSError:
@@ -93,6 +104,28 @@ class Reception:
         """Let a request wait for a thread."""
         connection.wait_for(limits.PATIENCE_SECONDS)
         self.turns.line_up(connection)
+
+    def hold(self, connection: Connection, exchange: Exchange) -> None:
+        """Let a request wait, unless the client hangs up, until it is due; then it lines up."""
+        self.turns.hold(connection)
+        exchange.hold.start(partial(self._resume, connection, exchange))
+
+    def _resume(self, connection: Connection, exchange: Exchange) -> None:
+        # In this order: a thread that has the connection meanwhile gives it back, and then looks here.
+        exchange.is_due = True
+        if self.turns.take_held(connection):
+            self.line_up(connection)
+
+    def _end_held(self, connection: Connection, exchange: Exchange) -> None:
+        """Give up a request whose client has hung up."""
+        if connection.sock.has_hung_up() and exchange.hold.cancel():
+            connection.exchange = None
+            self._on_hang_up(exchange)
+            self.close(connection)
+            return
+        self.turns.hold(connection)
+        if exchange.is_due and self.turns.take_held(connection):
+            self.line_up(connection)
 
     def end_request(self, connection: Connection, *, keeps: bool) -> bool:
         """Begin with the next request, which may be there already, or end the connection."""

@@ -1,8 +1,7 @@
 """A request in the thread that serves it: gunicorn's part of the threaded worker, for plain HTTP/1.1 alone."""
 
 import errno
-import time
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.config import Config
@@ -12,6 +11,7 @@ from gunicorn.workers import gthread
 
 from service.gunicorn_worker import limits, refusals
 from service.gunicorn_worker.answers import Answer
+from service.gunicorn_worker.exchanges import Exchange
 from tasks_api.logs import current_request_id
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
@@ -42,12 +42,21 @@ class ServingWorker(gthread.ThreadWorker):
         limits.check_plain_http(cfg)
 
     def handle(self, conn: Any) -> bool:
-        """Serve the next request, and return whether another one may follow on the connection."""
+        """
+        Serve the next request, or go on with the one that was held; return whether another one may follow.
+
+        If the request is held, the connection has an `exchange` afterwards.
+        """
         # Not in a context of its own: Django keeps what it opens in the thread's, such as caches.
-        request = None
+        exchange, conn.exchange = conn.exchange, None
+        request: Any = None if exchange is None else exchange.request
         try:
-            request = next(conn.parser)
-            keeps = self.handle_request(request, conn)
+            if exchange is None:
+                request = next(conn.parser)
+                keeps = self.handle_request(request, conn)
+            else:
+                answer = Answer(request, conn.sock, self.cfg)
+                keeps = self._answer(exchange, conn, answer, exchange.proceed)
             return keeps and not conn.sock.is_broken and request.unread is not None
         except (NoMoreData, StopIteration) as error:
             self.log.debug("A connection ends. %s", error)
@@ -62,51 +71,59 @@ class ServingWorker(gthread.ThreadWorker):
         return False
 
     def handle_request(self, req: Any, conn: Any) -> bool:
-        environ: Any = {}
-        answer: Any = None
+        self.cfg.pre_request(self, req)
+        answer: Any
+        environ: Any
+        answer, environ = wsgi.create(
+            req, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer
+        )
+        environ["wsgi.multithread"] = True
+        self._count_request()
+        exchange = Exchange(req, environ)
+        return self._answer(exchange, conn, answer, exchange.begin)
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        conn: Any,
+        answer: Answer,
+        send: Callable[[Any, Answer], None],
+    ) -> bool:
+        if not self.alive or not self.cfg.keepalive:
+            answer.force_close()
         try:
-            self.cfg.pre_request(self, req)
-            started = time.monotonic()
-            answer, environ = wsgi.create(
-                req, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer
-            )
-            environ["wsgi.multithread"] = True
-            self._count_request()
-            if not self.alive or not self.cfg.keepalive:
-                answer.force_close()
-            self._send(req, answer, environ, started)
-            return not answer.should_close()
+            send(self.wsgi, answer)
+            if exchange.hold is not None:
+                conn.exchange = exchange
+                return True
+            return not exchange.answer.should_close()
         except OSError:
             raise
         except Exception:
-            if answer is None or not answer.headers_sent:
+            if not exchange.answer.headers_sent:
                 raise
             # Nothing else can be answered any more.
             self.log.exception("Error handling request")
             return False
         finally:
-            try:
-                self.cfg.post_request(self, req, environ, answer)
-            except Exception:
-                self.log.exception("Exception in post_request hook")
+            if conn.exchange is None:
+                self.end(exchange)
+
+    def end(self, exchange: Exchange) -> None:
+        """Log a request that was answered, or whose client has gone."""
+        answer, request, environ = exchange.answer, exchange.request, exchange.environ
+        if answer.status is not None:
+            self.log.access(answer, request, environ, exchange.duration)
+        try:
+            self.cfg.post_request(self, request, environ, answer)
+        except Exception:
+            self.log.exception("Exception in post_request hook")
 
     def _count_request(self) -> None:
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
-
-    def _send(self, request: Any, answer: Any, environ: Any, started: float) -> None:
-        body = self.wsgi(environ, answer.start_response)
-        try:
-            for piece in body:
-                answer.write(piece)
-            answer.close()
-        finally:
-            duration = timedelta(seconds=time.monotonic() - started)
-            self.log.access(answer, request, environ, duration)
-            if hasattr(body, "close"):
-                body.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
         if refused := refusals.refusal_of(exc):

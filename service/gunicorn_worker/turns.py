@@ -9,6 +9,7 @@ from service.gunicorn_worker.connections import Connection
 _READABLE = select.EPOLLIN | select.EPOLLONESHOT
 # Not for reading as well: what has arrived meanwhile would be a reason to serve a client that does not read.
 _WRITABLE = select.EPOLLOUT | select.EPOLLONESHOT
+_HUNG_UP = select.EPOLLRDHUP | select.EPOLLONESHOT
 
 
 class Turns:
@@ -30,6 +31,7 @@ class Turns:
         # By the number of the file. Only the main thread adds new ones, so that it can trust in the numbers.
         self._waiting: dict[int, Connection] = {}
         self._lined_up: dict[int, Connection] = {}
+        self._held: dict[int, Connection] = {}
         self._bell = os.eventfd(0)
         self._epoll.register(self._bell, select.EPOLLIN)
         self.has_stopped = False
@@ -52,15 +54,30 @@ class Turns:
         self._lined_up[connection.file] = connection
         self._arm(connection.file)
 
+    def hold(self, connection: Connection) -> None:
+        """Let a request wait for something else than its client, who may hang up meanwhile."""
+        connection.is_lined_up = False
+        self._held[connection.file] = connection
+        self._arm(connection.file)
+
+    def take_held(self, connection: Connection) -> bool:
+        """Take a connection that is held and still open, in any thread; return whether no other has it."""
+        return self._held.pop(connection.file, None) is not None
+
     def _arm(self, file: int) -> None:
         # Another thread may have taken and closed the connection.
         with suppress(OSError):
             while True:
-                is_lined_up = file in self._lined_up
-                self._epoll.modify(file, _WRITABLE if is_lined_up else _READABLE)
+                awaited = self._awaited(file)
+                self._epoll.modify(file, awaited)
                 # The number may be that of another connection by now, which waits for something else.
-                if is_lined_up == (file in self._lined_up):
+                if awaited == self._awaited(file):
                     break
+
+    def _awaited(self, file: int) -> int:
+        if file in self._lined_up:
+            return _WRITABLE
+        return _HUNG_UP if file in self._held else _READABLE
 
     def take(self) -> Connection | None:
         """Wait for the next connection; None if another thread was faster, and after `stop`."""
@@ -86,7 +103,11 @@ class Turns:
         return None
 
     def _remove(self, file: int) -> Connection | None:
-        return self._waiting.pop(file, None) or self._lined_up.pop(file, None)
+        return (
+            self._waiting.pop(file, None)
+            or self._lined_up.pop(file, None)
+            or self._held.pop(file, None)
+        )
 
     @property
     def has_waiting(self) -> bool:
@@ -94,7 +115,7 @@ class Turns:
         return bool(self._waiting)
 
     def everyone(self) -> list[Connection]:
-        """Return the connections that no thread has."""
+        """Return the connections that no thread has, without those that are held."""
         return [*self._waiting.values(), *self._lined_up.values()]
 
     def stop(self) -> None:

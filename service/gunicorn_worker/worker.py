@@ -67,12 +67,16 @@ class ThreadWorker(ServingWorker):
         self._threads_come_round = False
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        self.reception = Reception(self.cfg, self._on_close)
+        self.reception = Reception(self.cfg, self._on_close, self.end)
         self.liveness_thread = ThreadPoolExecutor(max_workers=1)
         self.patient_threads = ThreadPoolExecutor(max_workers=patient_threads(self.cfg.threads))
         return super().get_thread_pool()
 
     def run(self) -> None:
+        # Django's apps are loaded by now; this module is imported before.
+        from tasks_api.results.waiting import poller  # noqa: PLC0415
+
+        self._end_waits = poller.stop
         try:
             for _ in range(self.cfg.threads):
                 self.tpool.submit(self._serve_in_turn)
@@ -101,12 +105,23 @@ class ThreadWorker(ServingWorker):
                     self.log.exception("A connection was closed because of an error.")
 
     def _serve(self, connection: Connection) -> None:
-        connection.begin_request()
-        if connection.needs_patience:
-            self.method_queue.defer(self._queue, connection)
-        elif self.reception.end_request(connection, keeps=self.handle(connection)):
+        if connection.exchange is not None:
+            connection.continue_request()
+        else:
+            connection.begin_request()
+            if connection.needs_patience:
+                self.method_queue.defer(self._queue, connection)
+                return
+        if self._go_on(connection, keeps=self.handle(connection)):
             # At the end of the queue, so that one connection cannot occupy a thread.
             self.reception.line_up(connection)
+
+    def _go_on(self, connection: Connection, *, keeps: bool) -> bool:
+        """Hold a request that waits, else begin with the next one; return whether it is there already."""
+        if connection.exchange is None:
+            return self.reception.end_request(connection, keeps=keeps)
+        self.reception.hold(connection, connection.exchange)
+        return False
 
     def _on_close(self) -> None:
         if not self.alive:
@@ -190,6 +205,8 @@ class ThreadWorker(ServingWorker):
         self.nr_conns = len(self.reception.open)
         self._share.update(self.nr_conns)
         self.reception.is_ending = not self.alive
+        if not self.alive:
+            self._end_waits()
 
     def murder_keepalived(self) -> None:
         now = time.monotonic()
@@ -213,7 +230,8 @@ class ThreadWorker(ServingWorker):
         self._threads_come_round = False
 
     def _dispatch(self, connection: Connection) -> None:
-        if connection.head.missing == 0 and not connection.head.asks_for_liveness:
+        is_complete = connection.exchange is not None or connection.head.missing == 0
+        if is_complete and not connection.head.asks_for_liveness:
             self.reception.line_up(connection)
             return
         connection.begin_request()
@@ -244,5 +262,5 @@ class ThreadWorker(ServingWorker):
             self._free_patient_threads += 1
             self._serve_queued()
         keeps = not served.cancelled() and served.exception() is None and served.result()
-        if self.reception.end_request(connection, keeps=keeps):
+        if self._go_on(connection, keeps=keeps):
             self._dispatch(connection)

@@ -16,6 +16,7 @@ from tasks_api.backends.base import (
     QueueFigures,
     Selection,
     Slice,
+    State,
     StoredTask,
 )
 from tasks_api.backends.built_in import BuiltInAdapter
@@ -30,6 +31,7 @@ __all__ = [
     "QueueFigures",
     "Selection",
     "Slice",
+    "State",
     "StoredTask",
     "adapter_for",
     "adapters",

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.tasks import Task
+
+FINISHED = frozenset({"SUCCESSFUL", "FAILED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,19 @@ class Failure:
     traceback: str
 
 
+class State(NamedTuple):
+    """What is looked at to see whether a task has changed: if it has, its states differ. Times are aware."""
+
+    status: str
+    run_after: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINISHED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
     """
@@ -62,8 +77,12 @@ class StoredTask:
     errors: list[Failure]
 
     @property
+    def state(self) -> State:
+        return State(self.status, self.run_after, self.started_at, self.finished_at)
+
+    @property
     def is_finished(self) -> bool:
-        return self.status in {"SUCCESSFUL", "FAILED"}
+        return self.status in FINISHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from tasks_api.backends.base import (
     QueueFigures,
     Selection,
     Slice,
+    State,
     StoredTask,
 )
 from tasks_api.faults import Fault
@@ -140,6 +141,10 @@ class Adapter:
         for identifier in identifiers:
             if task := self.get(identifier):
                 yield task
+
+    def states(self, identifiers: Sequence[str]) -> dict[str, State]:
+        """Look at the states of these tasks, by id, as far as they exist."""
+        return {task.id: task.state for task in self.pick(identifiers)}
 
     def walk(
         self, selection: Selection, start: Position | None, *, owner: int, limit: int

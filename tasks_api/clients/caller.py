@@ -5,7 +5,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from tasks_api.clients.rate import Rate
-from tasks_api.models import Client, Scope
+from tasks_api.models import Client, ClientKey, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class Caller:
     """
     The client that sent a request, and what it may do; cached for a few seconds.
 
-    `key_expires_at` is None for a key that does not expire, and for a request without a key.
+    `key_id` is None for a request without a key of ours, and `key_expires_at` also for a key that does not
+    expire.
     """
 
     number: int
@@ -21,10 +22,11 @@ class Caller:
     scopes: frozenset[str]
     task_patterns: tuple[str, ...]
     rate: Rate | None
-    key_expires_at: datetime | None
+    key_id: str | None = None
+    key_expires_at: datetime | None = None
 
     @classmethod
-    def of(cls, client: Client, *, key_expires_at: datetime | None = None) -> "Caller":
+    def of(cls, client: Client, *, key: ClientKey | None = None) -> "Caller":
         """Copy the current state of the client's row."""
         return cls(
             number=client.number,
@@ -32,7 +34,8 @@ class Caller:
             scopes=frozenset(client.scopes),
             task_patterns=tuple(client.task_patterns),
             rate=Rate.of(client.rate),
-            key_expires_at=key_expires_at,
+            key_id=None if key is None else key.key_id,
+            key_expires_at=None if key is None else key.expires_at,
         )
 
     @property

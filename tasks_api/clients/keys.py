@@ -49,7 +49,7 @@ def _look_up(presented: key_format.PresentedKey) -> Caller | None:
     stored = _DIGEST_OF_NOTHING if key is None else key.digest
     if not hmac.compare_digest(stored, presented.digest) or key is None or not key.is_usable:
         return None
-    caller = Caller.of(key.client, key_expires_at=key.expires_at)
+    caller = Caller.of(key.client, key=key)
     _remembered.remember(presented.digest, caller)
     last_uses.note(key)
     return caller

@@ -6,7 +6,7 @@ from typing import Any
 from django.tasks import TaskResult, TaskResultStatus
 from django.tasks import signals as django
 
-from tasks_api.backends import StoredTask
+from tasks_api.backends import Adapter, StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.problems import NotCancellable, NotFound
@@ -15,9 +15,11 @@ from tasks_api.results.reading import find
 logger = logging.getLogger("tasks_api.results")
 
 
-def cancel(identifier: str, caller: Caller) -> StoredTask:
+def cancel(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
     """
-    Cancel a task that no worker has started; a cancelled task is returned unchanged.
+    Cancel a task that no worker has started, and return it with its adapter, like `find`.
+
+    A task that is cancelled already is returned unchanged.
 
     Raises:
         NotCancellable: 409, the task is running or finished.
@@ -33,7 +35,7 @@ def cancel(identifier: str, caller: Caller) -> StoredTask:
         task = ended
     if not _is_cancelled(task):
         raise NotCancellable
-    return task
+    return adapter, task
 
 
 def log_cancellations_as_such() -> None:

@@ -50,6 +50,12 @@ def register_task_member(member: TaskMember) -> None:
     task_members.add(member.name, member)
 
 
+def values_of_members(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
+    """Return the additional members of tasks by their ids, for comparison."""
+    values = {name: member.values(tasks) for name, member in task_members.items()}
+    return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
+
+
 def members_of(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:
     """Return the additional members of tasks by their ids, null for what the client may not see."""
     with_results = sees_results(reader)

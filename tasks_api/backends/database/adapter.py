@@ -18,13 +18,14 @@ from tasks_api.backends.base import (
     QueueFigures,
     Selection,
     Slice,
+    State,
     StoredTask,
 )
 from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
 from tasks_api.backends.database.counting import figures_of
 from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.readiness import check_writable
-from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, stored_task
+from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, states_of, stored_task
 from tasks_api.backends.database.storing import store, stores_as_upstream
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
@@ -112,6 +113,9 @@ class DatabaseAdapter(Adapter):
         if keys := [key for key in map(key_of, identifiers) if key]:
             walk = Walk.of(DBTaskResult.objects.all(), keys)
             yield from map(stored_task, walk.load(*COLUMNS))
+
+    def states(self, identifiers: Sequence[str]) -> dict[str, State]:
+        return states_of([key for key in map(key_of, identifiers) if key])
 
     def walk(
         self, selection: Selection, start: Position | None, *, owner: int, limit: int

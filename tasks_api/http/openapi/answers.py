@@ -18,6 +18,7 @@ HEADERS = {
     "Idempotent-Replayed": "`true` if this answer replays an earlier request with this key.",
     "Link": "The next and previous page (RFC 8288), as in the body; absent if there is neither.",
     "Location": "The URL of the task.",
+    "Preference-Applied": "`wait=N` if the answer has waited, as `Prefer` asked (RFC 7240).",
     "RateLimit": (
         "The remaining quota of a client with a rate limit: `r` requests in the next `t` seconds "
         "(draft-ietf-httpapi-ratelimit-headers)."

@@ -6,14 +6,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from tasks_api import problems
-from tasks_api.backends import Call, StoredTask
+from tasks_api.backends import Call, StoredTask, adapter_for
 from tasks_api.calls.enqueueing import enqueue
 from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
 from tasks_api.clients.caller import Caller
 from tasks_api.http.openapi.operation import READING_A_BODY, Answer, header_parameter
 from tasks_api.http.protocol.idempotency_key import idempotency_key
 from tasks_api.http.protocol.responses import json_response
+from tasks_api.http.views.resource import Resource
 from tasks_api.http.views.task_json import polling_hint, represent_to
+from tasks_api.http.views.waiting import WaitingAnswer, answer_later
 from tasks_api.problems import NotFound
 from tasks_api.results.members import members_of_new
 from tasks_api.results.reading import read
@@ -41,14 +43,15 @@ ENQUEUED = {
     202: Answer(
         description="The task is stored and will run.",
         representation=TaskRepresentation,
-        headers=("Location", "Retry-After", "Idempotent-Replayed"),
+        headers=("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied"),
     ),
     200: Answer(
         description=(
-            "The task is finished: its backend runs tasks immediately, or this is a replay."
+            "The task is finished: the client has waited for it, its backend runs tasks immediately, or "
+            "this is a replay."
         ),
         representation=TaskRepresentation,
-        headers=("Location", "Idempotent-Replayed"),
+        headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
     ),
 }
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -68,24 +71,28 @@ def keyed_request(request: HttpRequest, caller: Caller, body: Any) -> KeyedReque
 
 
 def enqueue_and_answer(
-    request: HttpRequest, caller: Caller, body: Any, check: Callable[[], Call]
+    view: Resource, request: HttpRequest, body: Any, check: Callable[[], Call]
 ) -> HttpResponse:
     """Enqueue one call, only once for each `Idempotency-Key`, and answer with its task."""
+    caller = view.caller
     keyed = keyed_request(request, caller, body)
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
     again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
     (task,) = enqueued.tasks + again
-    members = members_of_new([task], caller)[task.id]
-    representation = represent_to(caller, request, task, members)
-    return json_response(
-        representation,
-        status=200 if task.is_finished else 202,
-        headers={
-            "Location": representation["url"],
-            **polling_hint(task),
-            **({} if enqueued.replayed is None else REPLAYED),
-        },
-    )
+    headers = {} if enqueued.replayed is None else REPLAYED
+
+    def show(view: Resource, request: HttpRequest, task: StoredTask) -> HttpResponse:
+        members = members_of_new([task], view.caller)[task.id]
+        representation = represent_to(view.caller, request, task, members)
+        return json_response(
+            representation,
+            status=200 if task.is_finished else 202,
+            headers={"Location": representation["url"], **polling_hint(task), **headers},
+        )
+
+    # Kept, because the task is enqueued, whatever becomes of it and of the database.
+    answer = WaitingAnswer(adapter=adapter_for(task.backend), task=task, render=show, is_kept=True)
+    return answer_later(view, request, answer)
 
 
 def _read_again(task_id: str, caller: Caller) -> StoredTask:

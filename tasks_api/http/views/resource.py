@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.db import connections, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from rest_framework.views import APIView
 
@@ -15,6 +15,7 @@ from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
 from tasks_api.http.access.authentication import require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
+from tasks_api.http.holding.hold import Hold, held
 from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.openapi.operation import Operation
 from tasks_api.http.protocol import request_id
@@ -24,6 +25,9 @@ from tasks_api.http.protocol.negotiation import check_accept
 from tasks_api.http.protocol.problem_json import problem_response, reported
 from tasks_api.http.protocol.responses import empty_response
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, Throttled
+
+HELD_ANSWER_SECONDS = 3.0
+"""How long the database may take for the answer to a request that has waited already."""
 
 _VARY = ("Authorization", "Prefer")
 
@@ -45,6 +49,7 @@ class Resource(APIView):
         method: the method of the view that serves the request.
         caller: the client that sent the request, if one is needed.
         allowance: what is left of that client's rate limit, if it has one.
+        is_counted: whether the request was counted against it before.
 
     """
 
@@ -56,6 +61,7 @@ class Resource(APIView):
     method: Callable[..., Any]
     caller: Caller
     allowance: Allowance | None = None
+    is_counted: bool = False
 
     # For what else looks at views of DRF.
     authentication_classes = ()
@@ -80,14 +86,31 @@ class Resource(APIView):
         return tuple(name.upper() for name in cls.http_method_names if name in served)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        with database_answers_within():
+        hold = held(request)
+        if hold is not None:
+            response = self.answer_held(request, hold)
+        else:
+            with database_answers_within():
+                try:
+                    self.check_request(request)
+                    response = self.method(request, *args, **kwargs)
+                except Exception as exc:
+                    response = self.handle_exception(exc)
+        self.complete(request, response)
+        return response
+
+    def answer_held(self, request: HttpRequest, hold: Hold) -> HttpResponse:
+        """Answer a request that has waited, which is checked again, but not counted."""
+        self.allowance, self.is_counted = hold.allowance, True
+        with database_answers_within(HELD_ANSWER_SECONDS):
             try:
                 self.check_request(request)
-                response = self.method(request, *args, **kwargs)
+                return hold.answer(self, request)
             except Exception as exc:
-                response = self.handle_exception(exc)
-            self.complete(request, response)
-            return response
+                response: HttpResponse = self.handle_exception(exc)
+        if hold.known is not None and response.status_code in {404, 503}:
+            return hold.known.response()
+        return response
 
     def check_request(self, request: HttpRequest) -> None:
         """Raise the problem of a request that is not to be served, before anything else is done."""
@@ -109,8 +132,9 @@ class Resource(APIView):
 
     def _admit_client(self, request: HttpRequest, operation: Operation | None) -> None:
         self.caller = require_caller(request)
-        # Counted before the scope is checked: each answer to a limited client says what is left.
-        self._count(spend(self.caller))
+        if not self.is_counted:
+            # Before the scope is checked: each answer to a limited client says what is left.
+            self._count(spend(self.caller))
         if operation is None:
             # Nothing is served by mistake.
             raise ImproperlyConfigured(f"{request.method} {request.path} has no operation.")

@@ -31,6 +31,7 @@ from tasks_api.http.views.enqueueing import (
 )
 from tasks_api.http.views.resource import Resource
 from tasks_api.http.views.task_json import encoded
+from tasks_api.http.views.waiting import PREFER
 from tasks_api.models import Scope
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.representation import TaskListRepresentation
@@ -47,7 +48,7 @@ class TaskListViewSet(Resource, ViewSet):
         answers=ENQUEUED,
         # 404: the task of the first request with the same key may have been removed.
         problems=(*ENQUEUEING, problems.NotFound),
-        parameters=(IDEMPOTENCY_KEY,),
+        parameters=(IDEMPOTENCY_KEY, PREFER),
         body=CALL,
     )
     def create(self, request: HttpRequest) -> HttpResponse:
@@ -58,7 +59,7 @@ class TaskListViewSet(Resource, ViewSet):
         also be passed by position, in `args`.
         """
         body = read_json(request)
-        return enqueue_and_answer(request, self.caller, body, lambda: check_call(body, self.caller))
+        return enqueue_and_answer(self, request, body, lambda: check_call(body, self.caller))
 
     @Operation(
         "list_tasks",

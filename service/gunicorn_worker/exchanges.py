@@ -1,0 +1,73 @@
+"""A request and its answer, which may be held meanwhile; `tasks_api.http.protocol.holding` says how."""
+
+import io
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from service.gunicorn_worker.answers import Answer
+from tasks_api.http.protocol.holding import HELD, HOLDS
+
+type Application = Callable[[dict[str, Any], Any], Any]
+
+
+class Exchange:
+    """
+    A request that is being answered.
+
+    Attributes:
+        hold: what it waits for, if it is held.
+        is_due: whether the wait is over.
+
+    """
+
+    answer: Answer
+
+    def __init__(self, request: Any, environ: dict[str, Any]) -> None:
+        self.request = request
+        self.environ = environ
+        self.hold: Any = None
+        self.is_due = False
+        self._started = time.monotonic()
+
+    @property
+    def duration(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self._started)
+
+    def begin(self, application: Application, answer: Answer) -> None:
+        """Send the answer, or hold the request."""
+        holds: list[Any] = []
+        self.environ[HOLDS] = holds
+        self._send(application, answer, holds)
+
+    def proceed(self, application: Application, answer: Answer) -> None:
+        """Send the answer for which the request has waited, or the next part of a stream."""
+        hold, self.hold, self.is_due = self.hold, None, False
+        if hold.is_stream:
+            # The answer has begun already.
+            content, is_last = hold.following()
+            self.answer.write(content)
+            if is_last:
+                self.answer.close()
+            else:
+                self.hold = hold
+            return
+        # The body was read before.
+        self.environ |= {HELD: hold, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        self.environ.pop("HTTP_TRANSFER_ENCODING", None)
+        self._send(application, answer, [])
+
+    def _send(self, application: Application, answer: Answer, holds: list[Any]) -> None:
+        self.answer = answer
+        body = application(self.environ, answer.start_response)
+        try:
+            self.hold = holds[0] if holds else None
+            if self.hold is None or self.hold.is_stream:
+                for piece in body:
+                    answer.write(piece)
+            if self.hold is None:
+                answer.close()
+        finally:
+            if hasattr(body, "close"):
+                body.close()

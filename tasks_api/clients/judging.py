@@ -1,0 +1,34 @@
+"""Whether clients that were admitted a while ago would be admitted again."""
+
+from collections.abc import Iterable
+
+from tasks_api.clients.caller import Caller
+from tasks_api.models import Client, ClientKey, Scope
+
+
+def no_longer_reading(callers: Iterable[Caller]) -> set[Caller]:
+    """Return those whose key was revoked or has expired, or that may not read results any more."""
+    with_key, without_key = {}, {}
+    for caller in callers:
+        if caller.key_id is None:
+            without_key[caller] = caller.number
+        else:
+            with_key[caller] = caller.key_id
+    keys = ClientKey.objects.select_related("client").in_bulk(set(with_key.values()))
+    current = {
+        caller: Caller.of(keys[key_id].client, key=keys[key_id])
+        for caller, key_id in with_key.items()
+        if key_id in keys and keys[key_id].is_usable
+    }
+    if without_key:
+        clients = Client.objects.in_bulk(set(without_key.values()))
+        current |= {
+            caller: Caller.of(clients[number])
+            for caller, number in without_key.items()
+            if number in clients
+        }
+    return {
+        caller
+        for caller in (*with_key, *without_key)
+        if caller not in current or not current[caller].may(Scope.READ)
+    }

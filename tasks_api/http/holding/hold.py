@@ -1,0 +1,86 @@
+"""What a request waits for that is held, or whose thread waits; `tasks_api.http.protocol.holding` says how."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+
+from tasks_api.http.holding.places import Place
+from tasks_api.http.protocol.holding import HELD, HOLDS, from_server
+from tasks_api.results.waiting import Awaited, Watch, poller
+
+
+def holds_of(request: HttpRequest) -> "list[Hold] | None":
+    """Return where to put a hold; None if the server cannot hold the request."""
+    holds: list[Hold] | None = from_server(request, HOLDS)
+    return holds
+
+
+def held(request: HttpRequest) -> "Hold | None":
+    """Return the hold whose answer the server asks for; None for a new request."""
+    hold: Hold | None = from_server(request, HELD)
+    return hold
+
+
+class Known(NamedTuple):
+    """An answer that is kept, for when there is no better one."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @classmethod
+    def of(cls, response: HttpResponse) -> "Known":
+        return cls(response.status_code, dict(response.headers), response.content)
+
+    def response(self) -> HttpResponse:
+        return HttpResponse(self.content, status=self.status, headers=self.headers)
+
+
+@dataclass(eq=False, kw_only=True)
+class Hold:
+    """
+    A request that waits, and its place.
+
+    Attributes:
+        answer: called with the view and the request of the second call, for the answer.
+        known: the answer if the task is gone, or cannot be read, at the end of the wait.
+        allowance: what was left of the client's rate limit when the request was counted.
+
+    """
+
+    is_stream: ClassVar[bool] = False
+
+    place: Place
+    awaited: Awaited
+    seconds: float
+    answer: Callable[[Any, HttpRequest], HttpResponse]
+    known: Known | None = None
+    allowance: Any = None
+
+    def start(self, then: Callable[[], object]) -> None:
+        """Begin to wait; `then` is called once, in any thread, and must not wait for anything."""
+
+        def end() -> None:
+            self.place.give_back()
+            then()
+
+        self._watch = Watch(self.awaited, seconds=self.seconds, on_end=end)
+        poller.add(self._watch)
+
+    def cancel(self) -> bool:
+        """Give up waiting, because the client has gone; False if `then` was called, or is about to be."""
+        self.place.give_back()
+        return poller.discard(self._watch)
+
+    def wait(self) -> None:
+        """Wait in this thread, without its connections to databases."""
+        is_over = threading.Event()
+        self.start(is_over.set)
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close()
+        is_over.wait()
