@@ -197,3 +197,9 @@ class StoreUnavailable(Problem):
     """The store of tasks cannot be reached right now; try again."""
 
     status, code, title = 503, "store_unavailable", "The store is unavailable"
+
+
+class TooManyStreams(Problem):
+    """No more streams of events are possible right now; `Retry-After` says when to try again."""
+
+    status, code, title = 503, "too_many_streams", "Too many streams of events"

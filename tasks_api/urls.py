@@ -11,6 +11,7 @@ from tasks_api.http.routes import Route, registered_routes
 from tasks_api.http.views.batch import BatchViewSet
 from tasks_api.http.views.client import ClientView
 from tasks_api.http.views.documents import OpenAPIJSON, OpenAPIYAML, ProblemsPage, SwaggerUI
+from tasks_api.http.views.events import TaskEventViewSet
 from tasks_api.http.views.health import Livez, Readyz
 from tasks_api.http.views.queues import QueueViewSet
 from tasks_api.http.views.root import NoResource, Root
@@ -28,6 +29,7 @@ ROUTES = (
     Route("tasks/<str:task_id>", "task", TaskViewSet, {"get": "retrieve"}),
     Route("tasks/<str:task_id>/cancel", "cancel", TaskViewSet, {"post": "cancel"}),
     Route("tasks/<str:task_id>/retry", "retry", TaskViewSet, {"post": "retry"}),
+    Route("tasks/<str:task_id>/events", "events", TaskEventViewSet, {"get": "list"}),
     Route("task-types", "task-types", TaskTypeViewSet, {"get": "list"}),
     Route("task-types/<str:name>", "task-type", TaskTypeViewSet, {"get": "retrieve"}),
     Route("queues", "queues", QueueViewSet, {"get": "list"}),

@@ -2,7 +2,8 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -45,13 +46,14 @@ class Exchange:
         """Send the answer for which the request has waited, or the next part of a stream."""
         hold, self.hold, self.is_due = self.hold, None, False
         if hold.is_stream:
-            # The answer has begun already.
-            content, is_last = hold.following()
-            self.answer.write(content)
-            if is_last:
-                self.answer.close()
-            else:
-                self.hold = hold
+            with _cancelled_on_error(hold):
+                # The answer has begun already.
+                content, is_last = hold.following()
+                self.answer.write(content)
+                if is_last:
+                    self.answer.close()
+                else:
+                    self.hold = hold
             return
         # The body was read before.
         self.environ |= {HELD: hold, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
@@ -61,13 +63,25 @@ class Exchange:
     def _send(self, application: Application, answer: Answer, holds: list[Any]) -> None:
         self.answer = answer
         body = application(self.environ, answer.start_response)
+        hold = holds[0] if holds else None
         try:
-            self.hold = holds[0] if holds else None
-            if self.hold is None or self.hold.is_stream:
-                for piece in body:
-                    answer.write(piece)
-            if self.hold is None:
-                answer.close()
+            with _cancelled_on_error(hold):
+                if hold is None or hold.is_stream:
+                    for piece in body:
+                        answer.write(piece)
+                if hold is None:
+                    answer.close()
         finally:
             if hasattr(body, "close"):
                 body.close()
+        self.hold = hold
+
+
+@contextmanager
+def _cancelled_on_error(hold: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if hold is not None:
+            hold.cancel()
+        raise

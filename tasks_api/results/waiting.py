@@ -80,11 +80,12 @@ class Watch:
         on_end: called at the end, in the poller's thread, where it must not wait for anything.
         since: when the task last changed, as far as the watcher knows, by `time.monotonic()`: the longer ago
             that is, the less often the task is looked at.
+        earliest: when to look for the first time, at the earliest.
         was_refused: whether it has ended because the caller may not read the task any more.
 
     """
 
-    __slots__ = ("awaited", "deadline", "on_end", "since", "was_refused")
+    __slots__ = ("awaited", "deadline", "earliest", "on_end", "since", "was_refused")
 
     def __init__(
         self,
@@ -93,11 +94,13 @@ class Watch:
         seconds: float,
         on_end: Callable[[], object],
         since: float | None = None,
+        earliest: float = 0.0,
     ) -> None:
         now = time.monotonic()
         self.awaited = awaited
         self.on_end = on_end
         self.since = now if since is None else since
+        self.earliest = earliest
         self.deadline = now + seconds
         self.was_refused = False
 
@@ -105,11 +108,17 @@ class Watch:
         """Return when to look again: a multiple of the pace, so that watches are looked at together."""
         age = now - self.since
         pace = next((pace for until, pace in PACES if age < until), SLOWEST_PACE)
-        return min((now // pace + 1) * pace, self.deadline)
+        return min(max((now // pace + 1) * pace, self.earliest), self.deadline)
 
 
 class Poller:
-    """Looks at the tasks that are watched."""
+    """
+    Looks at the tasks that are watched.
+
+    Attributes:
+        is_stopping: whether the process is about to stop, so that nothing waits any more.
+
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -118,13 +127,13 @@ class Poller:
         self._looks: list[tuple[float, int, Watch]] = []
         self._numbers = count()
         self._thread: threading.Thread | None = None
-        self._is_stopping = self._has_failed = False
+        self.is_stopping = self._has_failed = False
         self._next_judgement = 0.0
 
     def add(self, watch: Watch) -> None:
         """Begin to watch; at the end of the process, the watch ends at once."""
         with self._changed:
-            is_stopping = self._is_stopping
+            is_stopping = self.is_stopping
             self._watches[watch] = None
             self._plan(watch)
             if self._thread is None and not is_stopping:
@@ -142,7 +151,7 @@ class Poller:
     def stop(self) -> None:
         """End all watches, and those to come, because the process is about to stop."""
         with self._changed:
-            self._is_stopping = True
+            self.is_stopping = True
             watches = list(self._watches)
         for watch in watches:
             self._end(watch)

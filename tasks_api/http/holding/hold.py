@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from django.db import connections
@@ -13,10 +13,22 @@ from tasks_api.http.protocol.holding import HELD, HOLDS, from_server
 from tasks_api.results.waiting import Awaited, Watch, poller
 
 
-def holds_of(request: HttpRequest) -> "list[Hold] | None":
+def holds_of(request: HttpRequest) -> list[Any] | None:
     """Return where to put a hold; None if the server cannot hold the request."""
-    holds: list[Hold] | None = from_server(request, HOLDS)
+    holds: list[Any] | None = from_server(request, HOLDS)
     return holds
+
+
+def has_thread(request: HttpRequest) -> bool:
+    """Return whether other threads serve other requests, while the one of this request waits."""
+    return bool(request.META.get("wsgi.multithread")) and not hasattr(request, "scope")
+
+
+def close_connections() -> None:
+    """Close this thread's connections to databases, before it waits."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def held(request: HttpRequest) -> "Hold | None":
@@ -60,6 +72,7 @@ class Hold:
     answer: Callable[[Any, HttpRequest], HttpResponse]
     known: Known | None = None
     allowance: Any = None
+    _watch: Watch | None = field(init=False, default=None)
 
     def start(self, then: Callable[[], object]) -> None:
         """Begin to wait; `then` is called once, in any thread, and must not wait for anything."""
@@ -74,13 +87,11 @@ class Hold:
     def cancel(self) -> bool:
         """Give up waiting, because the client has gone; False if `then` was called, or is about to be."""
         self.place.give_back()
-        return poller.discard(self._watch)
+        return self._watch is None or poller.discard(self._watch)
 
     def wait(self) -> None:
         """Wait in this thread, without its connections to databases."""
         is_over = threading.Event()
         self.start(is_over.set)
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
+        close_connections()
         is_over.wait()

@@ -46,6 +46,8 @@ def answer_document(answer: Answer, further_headers: tuple[str, ...]) -> Schema:
     if answer.representation is not None:
         reference = REFERENCE + _component_name(answer.representation.__name__)
         document["content"] = {"application/json": {"schema": {"$ref": reference}}}
+    elif answer.media_type is not None:
+        document["content"] = {answer.media_type: {"schema": {"type": "string"}}}
     return document
 
 

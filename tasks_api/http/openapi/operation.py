@@ -49,10 +49,18 @@ READING_A_BODY: tuple[type[Problem], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful answer; `representation` is None if it has no body."""
+    """
+    A successful answer.
+
+    Attributes:
+        representation: the type that its JSON is built from; None if it has none.
+        media_type: what its body is; one that is not JSON is a text for clients.
+
+    """
 
     description: str
     representation: type | None = None
+    media_type: str | None = None
     headers: tuple[str, ...] = ()
 
 

@@ -10,8 +10,8 @@ from django.utils.http import parse_etags
 from tasks_api.backends import StoredTask
 
 
-def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
-    """Derive a weak entity tag from all that can change in a task, including members of optional apps."""
+def state_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
+    """Derive a short text from all that can change in a task, including members of optional apps."""
     state = (
         task.id,
         task.status,
@@ -22,7 +22,12 @@ def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
         task.worker_ids,
         members,
     )
-    return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:24]}"'
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:24]
+
+
+def entity_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
+    """Derive a weak entity tag from the same."""
+    return f'W/"{state_tag(task, members)}"'
 
 
 def is_current(request: HttpRequest, tag: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from tasks_api.backends import Adapter, StoredTask
-from tasks_api.http.holding.hold import Hold, Known, holds_of
+from tasks_api.http.holding.hold import Hold, Known, has_thread, holds_of
 from tasks_api.http.holding.places import places
 from tasks_api.http.openapi.operation import header_parameter
 from tasks_api.http.protocol.preferences import APPLIED, wait_seconds
@@ -59,8 +59,7 @@ def answer_later(view: Resource, request: HttpRequest, answer: WaitingAnswer) ->
     if task.is_finished or has_changed or seconds == 0:
         return _applied(response, seconds)
     holds = holds_of(request)
-    # A server without threads would serve nobody else meanwhile.
-    can_wait = holds is not None or request.META.get("wsgi.multithread")
+    can_wait = holds is not None or has_thread(request)
     place = places.take(view.caller.number) if can_wait else None
     if place is None:
         return response

@@ -1,0 +1,107 @@
+"""`/tasks/{id}/events/`: the events about a task while it changes."""
+
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.viewsets import ViewSet
+
+from tasks_api import problems
+from tasks_api.clients.caller import Caller
+from tasks_api.http.holding.hold import has_thread, holds_of
+from tasks_api.http.holding.places import Place, places
+from tasks_api.http.holding.stream import Parts, Shown, Stream
+from tasks_api.http.openapi.operation import Answer, Operation, header_parameter
+from tasks_api.http.protocol.conditional import state_tag
+from tasks_api.http.protocol.event_stream import MEDIA_TYPE, OpenResponse
+from tasks_api.http.protocol.links import task_url
+from tasks_api.http.protocol.responses import empty_response
+from tasks_api.http.views.resource import Resource
+from tasks_api.http.views.task import TASK_ID
+from tasks_api.json_text import json_bytes
+from tasks_api.models import Scope
+from tasks_api.problems import TooManyStreams
+from tasks_api.results.members import members_of
+from tasks_api.results.reading import find, read
+from tasks_api.results.representation import represent
+from tasks_api.results.waiting import Awaited, appearance_of
+
+RETRY_AFTER_SECONDS = "5"
+HEADERS = {
+    "Content-Type": MEDIA_TYPE,
+    # Proxies such as nginx would wait for more before they pass an event on.
+    "X-Accel-Buffering": "no",
+}
+
+
+class TaskEventViewSet(Resource, ViewSet):
+    """The changes of one execution of a task."""
+
+    tag = "tasks"
+    # Browsers ask for an event stream; problems are JSON all the same.
+    accepts_anything = True
+
+    @Operation(
+        "watch_task",
+        scope=Scope.READ,
+        answers={
+            200: Answer(
+                description="A stream of server-sent events.",
+                media_type=MEDIA_TYPE,
+            ),
+            204: Answer(description="The task is finished, and the client has seen that."),
+        },
+        problems=(problems.NotFound, problems.ResultsNotSupported, problems.TooManyStreams),
+        parameters=(
+            TASK_ID,
+            header_parameter("Last-Event-ID", "The `id` of the last event that was received."),
+        ),
+    )
+    def list(self, request: HttpRequest, task_id: str) -> HttpResponseBase:
+        """
+        Watch a task.
+
+        Answers with server-sent events: at once and after each change `event: task`, whose `data` is the task as
+        JSON, and after the last one, when the task is finished, `event: end`. A comment every 15 seconds keeps the
+        connection open. A stream that ends without `end` is to be continued with `Last-Event-ID`.
+        """
+        caller = self.caller
+        task = read(task_id, caller)
+        show = partial(_show, task.id, caller, task_url(request, task.id))
+        shown = show()
+        seen_tag = request.META.get("HTTP_LAST_EVENT_ID", "")
+        if shown.is_finished and shown.tag == seen_tag:
+            # A browser does not connect again then.
+            return empty_response(status=204)
+        if request.method == "HEAD":
+            return OpenResponse(headers=HEADERS)
+        place = self._take_place(request)
+        stream = Stream(place, show, shown=shown, seen_tag=seen_tag)
+        if stream.is_over:
+            stream.cancel()
+            return HttpResponse(stream.first, headers=HEADERS)
+        holds = holds_of(request)
+        if holds is None:
+            return StreamingHttpResponse(Parts(stream), headers=HEADERS)
+        holds.append(stream)
+        return OpenResponse(stream.first, headers=HEADERS)
+
+    def _take_place(self, request: HttpRequest) -> Place:
+        if holds_of(request) is not None or has_thread(request):
+            place = places.take(self.caller.number, is_stream=True)
+            if place is not None:
+                return place
+        raise TooManyStreams(headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+
+def _show(task_id: str, caller: Caller, url: str) -> Shown:
+    adapter, task = find(task_id, caller)
+    # Before the rest is read: what changes meanwhile has not been seen.
+    seen = appearance_of(task)
+    members = members_of([task], caller)[task.id]
+    return Shown(
+        tag=state_tag(task, members),
+        data=json_bytes(represent(task, caller, url=url, members=members)),
+        is_finished=task.is_finished,
+        awaited=Awaited(adapter=adapter, task_id=task.id, caller=caller, seen=seen),
+    )
