@@ -27,6 +27,10 @@ class ASGIWorker(gasgi.ASGIWorker):
         # gunicorn names the class of connections in the middle of what follows.
         gasgi.ASGIProtocol = Protocol
         asyncio.get_running_loop().set_exception_handler(self._on_exception)
+        # Django's apps are loaded by now; this module is imported before.
+        from tasks_api.results.waiting import poller  # noqa: PLC0415
+
+        self._end_waits = poller.stop
         watch = asyncio.create_task(self._watch_connections())
         try:
             await super()._serve()
@@ -36,6 +40,8 @@ class ASGIWorker(gasgi.ASGIWorker):
     async def _watch_connections(self) -> None:
         while True:
             await asyncio.sleep(0.5)
+            if not self.alive:
+                self._end_waits()
             for connection in list(self.connections):
                 connection.check_deadlines()
                 if connection.is_idle and not self.alive:

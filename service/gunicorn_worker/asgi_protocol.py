@@ -16,6 +16,7 @@ from service.gunicorn_worker.chunks import ChunkedBody
 from service.gunicorn_worker.heads import Head, check_framing
 from service.gunicorn_worker.refusals import BrokenBody, Refused
 from tasks_api.conf import tasks_api_settings
+from tasks_api.http.protocol.holding import HELD
 
 _LATE_BODY = "The body did not arrive in time."
 
@@ -41,6 +42,7 @@ class Protocol(ASGIProtocol):
         self._chunks: ChunkedBody | None = None
         self._left_in_body = self._content_bytes = 0
         self._ahead = b""
+        self._scope: dict[str, Any] = {}
         self._deadline = time.monotonic() + limits.HEAD_SECONDS
         self._patience: float = limits.PATIENCE_SECONDS
         self._checked_at = time.monotonic()
@@ -103,6 +105,9 @@ class Protocol(ASGIProtocol):
         elif self._is_served:
             if not self._ahead:
                 self._current_request.must_close = True
+            if self._scope.get(HELD) is not None:
+                # A client that hangs up does not wait any more.
+                self._body_receiver.signal_disconnect()
         else:
             self._refuse(Refused("The head of the request has no end."))
         return True
@@ -269,6 +274,11 @@ class Protocol(ASGIProtocol):
             refused = refusals.internal_error()
         with refusals.identified():
             self._safe_write(refusals.answer(refused))
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        self._scope = scope
+        return scope
 
     def _send_response_start(self, status: int, headers: Any, request: Any) -> None:
         self._is_answered = True
