@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint browser services schema docs clients bench peers wrk clean
+.PHONY: help setup run test coverage lint browser services schema docs clients bench peers wrk clean
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
@@ -26,12 +26,16 @@ run: setup ## Start the service on SQLite or DATABASE_URL, with your own tasks: 
 # One more than there are processors, because many tests wait; each starts a service of its own, so that
 # more than a few bring nothing.
 PYTEST_PROCESSES = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
-PYTEST = .venv/bin/pytest --numprocesses $(PYTEST_PROCESSES) --cov
+PYTEST = .venv/bin/pytest --numprocesses $(PYTEST_PROCESSES)
 
 test: lint ## Lint, then test on SQLite and on PostgreSQL, one of its own without DATABASE_URL
+	@$(PYTEST) --db sqlite $(ARGS)
+	@$(PYTEST) --db postgres $(ARGS)
+
+coverage: setup ## Test on both and list what is not covered, which takes twice as long
 	@.venv/bin/coverage erase
-	@$(PYTEST) --db sqlite --cov-report= $(ARGS)
-	@$(PYTEST) --db postgres --cov-append --cov-report=term-missing:skip-covered $(ARGS)
+	@$(PYTEST) --cov --db sqlite --cov-report= $(ARGS)
+	@$(PYTEST) --cov --db postgres --cov-append --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: setup ## Check style, types, layers and the Dockerfile
 	@.venv/bin/ruff check --quiet --output-format concise
