@@ -48,7 +48,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Client
-        fields = ("name", "scopes", "task_patterns", "rate")
+        fields = ("name", "is_enabled", "scopes", "task_patterns", "rate")
 
 
 @admin.register(Client)
@@ -56,7 +56,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Clients can be created and changed here, but not deleted."""
 
     form = ClientForm
-    list_display = ("name", "scopes", "task_patterns", "rate", "created_at")
+    list_display = ("name", "is_enabled", "scopes", "task_patterns", "rate", "created_at")
     readonly_fields = ("created_at",)
     search_fields = ("name",)
 
@@ -69,13 +69,15 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, sentence, level)
         for sentence in unmatched_by_exposed(obj.task_patterns):
             self.message_user(request, sentence, messages.WARNING)
-        if not any(key.is_usable for key in obj.keys.all()):
+        if obj.is_enabled and not any(key.is_usable for key in obj.keys.all()):
             text = f"The client {obj} has no valid key: add one under Client keys."
             self.message_user(request, text, messages.WARNING)
 
 
 def _abilities(client: Client) -> tuple[int, str]:
     """Return what a client can do now, and whether that is worth a warning."""
+    if not client.is_enabled:
+        return messages.WARNING, f"The client {client} is disabled: its requests are refused."
     if not client.scopes:
         return messages.WARNING, f"The client {client} can do nothing: it has no scope."
     labels = dict(scope_choices())

@@ -107,6 +107,7 @@ FAULT_CODES: dict[str, str] = {
     "repeated_parameter": "The query parameter can be given only once.",
     "not_with_id": "The query parameter cannot be combined with `id`.",
     "too_many": "The query parameter is repeated too often.",
+    "token": "The query parameter `token` is not a task token, or is one too many.",
     "unknown_client": "There is no client with this name.",
     "cursor": "The cursor was not issued for this list.",
     "host": "The header `Host` names a host that is not in ALLOWED_HOSTS.",

@@ -18,6 +18,7 @@ from tasks_api.http.views.root import NoResource, Root
 from tasks_api.http.views.task import TaskViewSet
 from tasks_api.http.views.task_types import TaskTypeViewSet
 from tasks_api.http.views.tasks import TaskListViewSet
+from tasks_api.http.views.tokens import TaskTokenViewSet
 from tasks_api.http.views.workers import WorkerViewSet
 
 app_name = "tasks_api"
@@ -30,6 +31,7 @@ ROUTES = (
     Route("tasks/<str:task_id>/cancel", "cancel", TaskViewSet, {"post": "cancel"}),
     Route("tasks/<str:task_id>/retry", "retry", TaskViewSet, {"post": "retry"}),
     Route("tasks/<str:task_id>/events", "events", TaskEventViewSet, {"get": "list"}),
+    Route("tasks/<str:task_id>/tokens", "tokens", TaskTokenViewSet, {"post": "create"}),
     Route("task-types", "task-types", TaskTypeViewSet, {"get": "list"}),
     Route("task-types/<str:name>", "task-type", TaskTypeViewSet, {"get": "retrieve"}),
     Route("queues", "queues", QueueViewSet, {"get": "list"}),

@@ -25,7 +25,7 @@ def no_longer_reading(callers: Iterable[Caller]) -> set[Caller]:
         current |= {
             caller: Caller.of(clients[number])
             for caller, number in without_key.items()
-            if number in clients
+            if number in clients and clients[number].is_enabled
         }
     return {
         caller

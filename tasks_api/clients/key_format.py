@@ -56,6 +56,11 @@ def generate() -> NewKey:
     return NewKey(key_id, body + _checksum(body))
 
 
+def id_in(text: str) -> str:
+    """Return the id of a key of the right length, whatever it is."""
+    return text[len(PREFIX) : len(PREFIX) + _ID_LENGTH]
+
+
 def parse(text: str) -> PresentedKey | None:
     """Read a key; None for a text that cannot be one of our keys."""
     match = _FORM.fullmatch(text)

@@ -3,6 +3,7 @@
 import hmac
 import time
 from datetime import datetime
+from typing import NamedTuple
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -29,7 +30,7 @@ def issue(client: Client, *, expires_at: datetime | None = None) -> key_format.N
 @sensitive_variables("text")
 def caller_with(text: str) -> Caller | None:
     """
-    Return the client of a key; None if the key is malformed, unknown, wrong, expired or revoked.
+    Return the client of a key; None if the key is malformed, unknown, wrong, expired or revoked, or its client disabled.
 
     A valid key is cached for `REMEMBER_KEYS_SECONDS`, so a revocation can take that long to have an
     effect in every process.
@@ -37,46 +38,62 @@ def caller_with(text: str) -> Caller | None:
     if len(text) != key_format.LENGTH:
         return None
     # Before the form is looked at, because what is remembered has been.
-    if caller := _remembered.recall(key_format.digest(text)):
-        return caller
+    remembered = _remembered.recall(key_format.id_in(text))
+    if remembered and hmac.compare_digest(remembered.digest, key_format.digest(text)):
+        return remembered.caller
     presented = key_format.parse(text)
-    return None if presented is None else _look_up(presented)
-
-
-def _look_up(presented: key_format.PresentedKey) -> Caller | None:
-    key = ClientKey.objects.select_related("client").filter(pk=presented.key_id).first()
+    if presented is None:
+        return None
+    key = _usable(presented.key_id)
     # Compare for an unknown key id too, so that it takes as long as a known one.
     stored = _DIGEST_OF_NOTHING if key is None else key.digest
-    if not hmac.compare_digest(stored, presented.digest) or key is None or not key.is_usable:
+    if not hmac.compare_digest(stored, presented.digest) or key is None:
         return None
-    caller = Caller.of(key.client, key=key)
-    _remembered.remember(presented.digest, caller)
     last_uses.note(key)
-    return caller
+    return _remembered.remember(key)
+
+
+def caller_with_id(key_id: str) -> Caller | None:
+    """Return the client of the key with this id; None if the key could not be used any more."""
+    if remembered := _remembered.recall(key_id):
+        return remembered.caller
+    key = _usable(key_id)
+    return None if key is None else _remembered.remember(key)
+
+
+def _usable(key_id: str) -> ClientKey | None:
+    key = ClientKey.objects.select_related("client").filter(pk=key_id).first()
+    return key if key is not None and key.is_usable else None
+
+
+class _Entry(NamedTuple):
+    digest: str
+    caller: Caller
+    until: float
 
 
 class _Remembered:
-    """A cache of the clients of valid keys, by digest, for `REMEMBER_KEYS_SECONDS`."""
+    """A cache of the clients of valid keys, by key id, for `REMEMBER_KEYS_SECONDS`."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, tuple[Caller, float]] = {}
+        self._entries: dict[str, _Entry] = {}
 
-    def recall(self, digest: str) -> Caller | None:
-        entry = self._entries.get(digest)
+    def recall(self, key_id: str) -> _Entry | None:
+        entry = self._entries.get(key_id)
         if entry is None:
             return None
-        caller, until = entry
-        expires_at = caller.key_expires_at
-        if time.monotonic() >= until or (expires_at is not None and timezone.now() >= expires_at):
-            return None
-        return caller
+        expires_at = entry.caller.key_expires_at
+        has_expired = expires_at is not None and timezone.now() >= expires_at
+        return None if has_expired or time.monotonic() >= entry.until else entry
 
-    def remember(self, digest: str, caller: Caller) -> None:
+    def remember(self, key: ClientKey) -> Caller:
         # There is only one entry for each valid key; this limits memory anyway.
         if len(self._entries) >= _MAX_CACHED:
             self._entries.clear()
+        caller = Caller.of(key.client, key=key)
         until = time.monotonic() + tasks_api_settings().remember_keys_seconds
-        self._entries[digest] = (caller, until)
+        self._entries[key.key_id] = _Entry(key.digest, caller, until)
+        return caller
 
     def forget(self) -> None:
         self._entries.clear()

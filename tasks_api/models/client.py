@@ -91,6 +91,11 @@ class Client(models.Model):
         ],
         help_text="How many requests it may send, such as 100/min; empty for any number.",
     )
+    is_enabled = models.BooleanField(
+        "enabled",
+        default=True,
+        help_text="Whether its requests are served; its tasks run all the same.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ClientQuerySet.as_manager()

@@ -46,7 +46,6 @@ class ClientKey(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is neither revoked nor expired."""
-        return self.revoked_at is None and (
-            self.expires_at is None or timezone.now() < self.expires_at
-        )
+        """Whether it is neither revoked nor expired, and its client is enabled."""
+        has_expired = self.expires_at is not None and timezone.now() >= self.expires_at
+        return self.revoked_at is None and not has_expired and self.client.is_enabled

@@ -31,6 +31,7 @@ class TaskMember:
         values: returns the values by task id, without those that are null.
         needs_read: whether it is null for a client without the scope `read`, such as the progress of
             a task; False for what the client itself has set.
+        in_browsers: whether it is shown to who has a task token, and so to people.
 
     """
 
@@ -38,6 +39,7 @@ class TaskMember:
     hint: Any
     values: Callable[[Sequence[StoredTask]], Mapping[str, Any]]
     needs_read: bool = True
+    in_browsers: bool = False
 
 
 task_members: Registered[TaskMember] = Registered(
@@ -58,12 +60,17 @@ def values_of_members(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
 
 def members_of(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:
     """Return the additional members of tasks by their ids, null for what the client may not see."""
-    with_results = sees_results(reader)
     values = {
-        name: member.values(tasks) if with_results or not member.needs_read else {}
+        name: member.values(tasks) if _is_visible(member, reader) else {}
         for name, member in task_members.items()
     }
     return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
+
+
+def _is_visible(member: TaskMember, reader: Caller) -> bool:
+    if reader.only_task is not None and not member.in_browsers:
+        return False
+    return sees_results(reader) or not member.needs_read
 
 
 def members_of_new(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:

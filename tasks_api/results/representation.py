@@ -87,14 +87,16 @@ def represent(
     `url` is that of the task, and `members` are the additional members of apps.
     """
     with_results, with_tracebacks = sees_results(reader), _sees_tracebacks(reader)
+    # A token is in a browser, which need not know what a task was given.
+    with_arguments = reader.only_task is None
     own: TaskRepresentation = {
         "id": task.id,
         "url": url,
         "task": task.task_path,
         "status": task.status,  # type: ignore[typeddict-item]
         "is_finished": task.is_finished,
-        "args": task.args,
-        "kwargs": task.kwargs,
+        "args": task.args if with_arguments else [],
+        "kwargs": task.kwargs if with_arguments else {},
         "queue_name": task.queue_name,
         "priority": task.priority,
         "run_after": _timestamp(task.run_after),
@@ -124,6 +126,8 @@ def sees_results(reader: Caller) -> bool:
 
 def _sees_tracebacks(reader: Caller) -> bool:
     """Return whether a client that may read a task may see its tracebacks."""
+    if reader.only_task is not None:
+        return False
     match tasks_api_settings().tracebacks:
         case "owner":
             return True

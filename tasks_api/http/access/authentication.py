@@ -19,8 +19,9 @@ from tasks_api.clients import keys
 from tasks_api.clients.caller import Caller
 from tasks_api.clients.key_format import PREFIX
 from tasks_api.conf import reset_when_settings_change, tasks_api_settings
+from tasks_api.http.access import task_tokens
 from tasks_api.models import Client
-from tasks_api.problems import NotAuthenticated
+from tasks_api.problems import NotAuthenticated, PermissionDenied
 
 CHALLENGE = 'Bearer realm="tasks"'
 INVALID_TOKEN = f'{CHALLENGE}, error="invalid_token"'
@@ -29,7 +30,11 @@ OTHER_CHALLENGE = 'Session realm="tasks"'
 
 
 class KeyAuthentication(BaseAuthentication):
-    """Accepts `Authorization: Bearer tk_…`; other bearer tokens are left to the project's classes."""
+    """
+    Accepts `Authorization: Bearer tk_…`, a key, and `tt_…`, a task token.
+
+    Other bearer tokens are left to the project's classes.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         caller = caller_with_key(request._request)
@@ -61,16 +66,19 @@ def authentication_classes() -> tuple[type[BaseAuthentication], ...]:
 @sensitive_variables("token")
 def caller_with_key(request: HttpRequest) -> Caller | None:
     """
-    Return the client of the key that a request has; None if it has none.
+    Return the client of the key, or of the task token, that a request has; None if it has neither.
 
     Raises:
-        NotAuthenticated: 401, the key is not valid.
+        NotAuthenticated: 401, it is not valid.
 
     """
     token = _bearer_token(request.META)
-    if not token.startswith(PREFIX):
+    if token.startswith(PREFIX):
+        caller = keys.caller_with(token)
+    elif token.startswith(task_tokens.PREFIX):
+        caller = task_tokens.caller_with(token)
+    else:
         return None
-    caller = keys.caller_with(token)
     if caller is None:
         raise NotAuthenticated(headers={"WWW-Authenticate": INVALID_TOKEN})
     return caller
@@ -105,6 +113,8 @@ def _find_with_rest_framework(request: Request) -> Caller | None:
         if error.status_code == HTTPStatus.UNAUTHORIZED:
             raise not_authenticated(request) from error
         raise
+    if client is not None and not client.is_enabled:
+        raise PermissionDenied("The client is disabled.")
     return None if client is None else Caller.of(client)
 
 

@@ -1,6 +1,6 @@
 """The answers in the document: headers, problems, and the components of bodies."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -44,7 +44,7 @@ def answer_document(answer: Answer, further_headers: tuple[str, ...]) -> Schema:
         "headers": _headers("X-Request-ID", *answer.headers, *further_headers),
     }
     if answer.representation is not None:
-        reference = REFERENCE + _component_name(answer.representation.__name__)
+        reference = REFERENCE + component_name(answer.representation.__name__)
         document["content"] = {"application/json": {"schema": {"$ref": reference}}}
     elif answer.media_type is not None:
         document["content"] = {answer.media_type: {"schema": {"type": "string"}}}
@@ -86,15 +86,18 @@ def _headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
-    """Derive the schemas of answers from the types that build them."""
+def components_of_answers(operations: Collection[Operation]) -> dict[str, Schema]:
+    """Derive the schemas of answers, and of bodies that have a type, from the types."""
     representations = {
         answer.representation
         for operation in operations
         for answer in operation.answers.values()
         if answer.representation is not None
     }
-    ordered = sorted({*representations, ProblemRepresentation}, key=lambda kind: kind.__name__)
+    bodies = {one.body for one in operations if isinstance(one.body, type)}
+    ordered = sorted(
+        {*representations, *bodies, ProblemRepresentation}, key=lambda kind: kind.__name__
+    )
     hints = {kind.__name__: kind for kind in ordered}
     hints |= {name: member.hint for name, member in task_members.items()}
     schemas, definitions = TypeAdapter.json_schemas(
@@ -102,7 +105,7 @@ def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
         ref_template=REFERENCE + "{model}",
     )
     components = {
-        _component_name(name): _plain(schema)
+        component_name(name): _plain(schema)
         for name, schema in sorted(definitions["$defs"].items())
     }
     for name in task_members:
@@ -112,7 +115,7 @@ def components_of_answers(operations: Iterable[Operation]) -> dict[str, Schema]:
     return components
 
 
-def _component_name(name: str) -> str:
+def component_name(name: str) -> str:
     return name.removesuffix("Representation")
 
 
@@ -121,7 +124,7 @@ def _plain(schema: Any) -> Any:
     match schema:
         case dict():
             return {
-                key: REFERENCE + _component_name(value.removeprefix(REFERENCE))
+                key: REFERENCE + component_name(value.removeprefix(REFERENCE))
                 if key == "$ref"
                 else _plain(value)
                 for key, value in schema.items()

@@ -21,6 +21,7 @@ from tasks_api.http.openapi.answers import (
     HEADERS,
     RATE_HEADERS,
     answer_document,
+    component_name,
     components_of_answers,
     problem_documents,
 )
@@ -111,7 +112,8 @@ class SchemaGenerator(SpectacularGenerator):
         for operation in operations:
             if "requestBody" in operation:
                 content = operation["requestBody"]["content"]["application/json"]
-                content["examples"] = examples[content["schema"]["$ref"]]
+                if found := examples.get(content["schema"]["$ref"]):
+                    content["examples"] = found
         return {
             "openapi": "3.1.0",
             "info": INFO,
@@ -169,8 +171,11 @@ def _document(operation: Operation, *, tag: str, for_clients: bool) -> Schema:
     if operation.parameters:
         document["parameters"] = list(operation.parameters)
     if operation.body is not None:
-        content = {"application/json": {"schema": {"$ref": REFERENCE + operation.body}}}
-        document["requestBody"] = {"required": True, "content": content}
+        name, is_required = operation.body, True
+        if isinstance(name, type):
+            name, is_required = component_name(name.__name__), False
+        content = {"application/json": {"schema": {"$ref": REFERENCE + name}}}
+        document["requestBody"] = {"required": is_required, "content": content}
     document["responses"] = {
         **{
             str(status): answer_document(answer, RATE_HEADERS if for_clients else ())

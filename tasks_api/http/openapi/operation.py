@@ -74,7 +74,9 @@ class Operation:
     Attributes:
         operation_id: the name of the method in generated clients.
         scope: the scope that a client needs; None if any client may use it.
-        body: the component that describes the request's body; None for no body.
+        body: the component that describes the request's body, or a type for one that may be absent; None for
+            no body.
+        takes_task_tokens: whether a token for the task in the URL will do.
 
     """
 
@@ -84,7 +86,8 @@ class Operation:
     scope: str | None = None
     problems: tuple[type[Problem], ...] = ()
     parameters: tuple[Schema, ...] = ()
-    body: str | None = None
+    body: str | type | None = None
+    takes_task_tokens: bool = False
     summary: str = field(init=False)
     description: str = field(init=False)
 

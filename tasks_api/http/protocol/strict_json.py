@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
@@ -55,24 +56,32 @@ def read_json(request: HttpRequest, *, nested_in: int = 0) -> Any:
 
 
 def read_nothing(request: HttpRequest) -> None:
+    """Check that a request without a body has none, or an empty object; raises what `read_members` raises."""
+    read_members(request, allowed=())
+
+
+def read_members(request: HttpRequest, *, allowed: Collection[str]) -> dict[str, Any]:
     """
-    Check that a request without a body has none; an empty object is accepted too.
+    Read a body that may be absent, or an object with some of these members; null stands for no member.
 
     Raises:
-        InvalidRequest: 400, it has members; `errors` says which.
+        InvalidRequest: 400, it has other members, or is no object; `errors` says which.
         Problem: what `read_json` raises.
 
     """
     body = _read(request)
     if not body:
-        return
+        return {}
     _check_media_type(request)
     given = parse(body, max_depth=tasks_api_settings().max_depth)
     if not isinstance(given, dict):
-        detail = "Should be absent or an empty object."
+        detail = (
+            "Should be absent or an object." if allowed else "Should be absent or an empty object."
+        )
         raise InvalidRequest(faults=[Fault("object_type", detail, pointer="")])
-    if given:
-        raise InvalidRequest(faults=unknown_members(given, ()))
+    if faults := unknown_members(given, allowed):
+        raise InvalidRequest(faults=faults)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse(body: bytes, *, max_depth: int) -> Any:

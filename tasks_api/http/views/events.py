@@ -8,10 +8,12 @@ from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
 from tasks_api.clients.caller import Caller
+from tasks_api.faults import Fault
+from tasks_api.http.access.task_tokens import PREFIX
 from tasks_api.http.holding.hold import has_thread, holds_of
 from tasks_api.http.holding.places import Place, places
 from tasks_api.http.holding.stream import Parts, Shown, Stream
-from tasks_api.http.openapi.operation import Answer, Operation, header_parameter
+from tasks_api.http.openapi.operation import Answer, Operation, header_parameter, query_parameter
 from tasks_api.http.protocol.conditional import state_tag
 from tasks_api.http.protocol.event_stream import MEDIA_TYPE, OpenResponse
 from tasks_api.http.protocol.links import task_url
@@ -20,12 +22,13 @@ from tasks_api.http.views.resource import Resource
 from tasks_api.http.views.task import TASK_ID
 from tasks_api.json_text import json_bytes
 from tasks_api.models import Scope
-from tasks_api.problems import TooManyStreams
+from tasks_api.problems import InvalidRequest, TooManyStreams
 from tasks_api.results.members import members_of
 from tasks_api.results.reading import find, read
 from tasks_api.results.representation import represent
 from tasks_api.results.waiting import Awaited, appearance_of
 
+TOKEN = "token"  # noqa: S105 -- the name of a parameter
 RETRY_AFTER_SECONDS = "5"
 HEADERS = {
     "Content-Type": MEDIA_TYPE,
@@ -41,9 +44,21 @@ class TaskEventViewSet(Resource, ViewSet):
     # Browsers ask for an event stream; problems are JSON all the same.
     accepts_anything = True
 
+    def check_request(self, request: HttpRequest) -> None:
+        token = request.GET.get(TOKEN, "")
+        if token:
+            if "HTTP_AUTHORIZATION" in request.META:
+                raise _refused("Should not be sent together with `Authorization`.")
+            if not token.startswith(PREFIX):
+                # URLs are in the logs of proxies.
+                raise _refused("Should be a task token; a key has no place in a URL.")
+            request.META["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        super().check_request(request)
+
     @Operation(
         "watch_task",
         scope=Scope.READ,
+        takes_task_tokens=True,
         answers={
             200: Answer(
                 description="A stream of server-sent events.",
@@ -55,6 +70,9 @@ class TaskEventViewSet(Resource, ViewSet):
         parameters=(
             TASK_ID,
             header_parameter("Last-Event-ID", "The `id` of the last event that was received."),
+            query_parameter(
+                TOKEN, "A task token, for browsers, whose `EventSource` sends no header."
+            ),
         ),
     )
     def list(self, request: HttpRequest, task_id: str) -> HttpResponseBase:
@@ -92,6 +110,10 @@ class TaskEventViewSet(Resource, ViewSet):
             if place is not None:
                 return place
         raise TooManyStreams(headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+
+def _refused(detail: str) -> InvalidRequest:
+    return InvalidRequest(faults=[Fault("token", detail, parameter=TOKEN)])
 
 
 def _show(task_id: str, caller: Caller, url: str) -> Shown:

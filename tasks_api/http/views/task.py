@@ -40,6 +40,7 @@ class TaskViewSet(Resource, ViewSet):
     @Operation(
         "get_task",
         scope=Scope.READ,
+        takes_task_tokens=True,
         answers={
             200: Answer(
                 description="The task.",

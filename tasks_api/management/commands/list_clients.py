@@ -15,7 +15,7 @@ class Command(PrintingCommand):
             self.stdout.write(
                 f"{client.name}  scopes: {', '.join(client.scopes) or 'none'}"
                 f"  tasks: {', '.join(client.task_patterns) or 'none'}"
-                f"  rate: {client.rate or 'none'}"
+                f"  rate: {client.rate or 'none'}{'' if client.is_enabled else '  disabled'}"
             )
             for key in client.keys.all():
                 self.stdout.write(f"    {key.key_id}  {_times_of(key)}")
