@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, override
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
@@ -16,6 +16,7 @@ BACKENDS = {
     "dummy": "django.tasks.backends.dummy.DummyBackend",
 }
 DEFAULT_HOST = "127.0.0.1"
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 SWITCHES = {"1": True, "on": True, "true": True, "yes": True}
 SWITCHES |= {"0": False, "off": False, "false": False, "no": False}
 
@@ -29,6 +30,13 @@ def _secret_key(text: str) -> str:
     if text and not is_hard_to_guess(text):
         raise ValueError
     return text
+
+
+def _origins(origins: Sequence[str]) -> Sequence[str]:
+    """Check that these are origins (RFC 6454), as browsers send them, without paths and wildcards."""
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError
+    return origins
 
 
 class Environment(DeclaredSettings):
@@ -74,6 +82,16 @@ class Environment(DeclaredSettings):
     allowed_hosts: Strings = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         description="the allowed values of `Host`; `/livez` and `/readyz` accept any",
+    )
+    cors_allowed_origins: Annotated[Strings, AfterValidator(_origins)] = Field(
+        (),
+        description=(
+            "the origins of pages whose scripts may use the API, such as `https://app.example.org`; not for "
+            "the admin and other pages"
+        ),
+        json_schema_extra={
+            "expected": "origins, such as https://app.example.org or http://localhost:3000"
+        },
     )
     cache_url: str = Field(
         "",

@@ -54,6 +54,39 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "service.pages.end_of_pages",
 ]
+if environment.cors_allowed_origins:
+    # Before what answers, so that problems can be read by scripts too.
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    INSTALLED_APPS.append("corsheaders")
+    CORS_ALLOWED_ORIGINS = list(environment.cors_allowed_origins)
+# The API alone, and not its pages, such as the admin.
+CORS_URLS_REGEX = (
+    r"/($|(tasks|task-types|queues|workers|client)(/|$)|openapi\.(yaml|json)$|livez$|readyz$)"
+)
+CORS_ALLOW_METHODS = ["DELETE", "GET", "PATCH", "POST"]
+CORS_ALLOW_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "X-Request-ID",
+    "traceparent",
+]
+CORS_EXPOSE_HEADERS = [
+    "Deduplicated",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 # Pages load only the service's own scripts and styles, and other sites may not show them in frames.
 SECURE_CSP = {
     "default-src": ["'none'"],
