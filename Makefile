@@ -53,8 +53,9 @@ debian = if command -v $(1) >/dev/null; then :; \
 browser: ## Install Debian's Chromium for the browser tests, where that is possible
 	@$(call debian,chromium,chromium,the browser tests will be skipped)
 
-services: ## Install Debian's Redis for the tests that need it, where that is possible
+services: ## Install Debian's Redis and nginx for the tests that need them, where that is possible
 	@$(call debian,redis-server,redis-server,the tests that need it will be skipped)
+	@$(call debian,nginx,nginx-light,the tests that need it will be skipped)
 
 schema: setup ## Write openapi.yaml
 	@SECRET_KEY=unused-for-a-document-without-secrets $(PYTHON) -m service spectacular --validate --fail-on-warn --file openapi.yaml

@@ -47,9 +47,13 @@ def announcement(
     call: dict[str, Any] | None,
     own_tasks: Sequence[str],
     *,
-    readable: bool,
+    waits: bool,
 ) -> str:
-    """Return the lines, with curl commands to paste; without a call, the one that lists the tasks."""
+    """
+    Return the lines, with a curl command to paste; without a call, the one that lists the tasks.
+
+    `waits` says whether the command waits for the result, which only a worker can produce.
+    """
     authorization = ["-H", f"Authorization: Bearer {key.text}"]
     curl = ["curl", "-sS", *authorization]
     until = key.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -61,15 +65,10 @@ def announcement(
         return "\n".join(
             [*lines, "List the tasks:", "", shlex.join([*curl, f"{url}/task-types/"]), "", ""]
         )
-    header = ["-H", "Content-Type: application/json"]
-    enqueue = shlex.join([*curl, f"{url}/tasks/", *header, "-d", json.dumps(call)])
-    lines += ["Enqueue a task:", "", enqueue, ""]
-    if readable:
-        read = f"""{shlex.join(curl)} "$({enqueue} | grep -o 'http[^"]*'; sleep 1)\""""
-        lines += [
-            'Its result is at the "url" of the answer. Or enqueue and read in one command:',
-            "",
-            read,
-            "",
-        ]
-    return "\n".join([*lines, ""])
+    headers = ["-H", "Content-Type: application/json"]
+    what = "Enqueue a task:"
+    if waits:
+        headers += ["-H", "Prefer: wait=10"]
+        what = "Enqueue a task, and wait for its result:"
+    enqueue = shlex.join([*curl, f"{url}/tasks/", *headers, "-d", json.dumps(call)])
+    return "\n".join([*lines, what, "", enqueue, "", ""])

@@ -122,7 +122,7 @@ def _serve(
     def announce() -> None:
         wait_until_ready(listening)
         url = f"http://{listening.address}"
-        sys.stdout.write(announcement(url, key, sample_call(), names, readable=has_worker))
+        sys.stdout.write(announcement(url, key, sample_call(), names, waits=has_worker))
         sys.stdout.flush()
 
     def watch(processes: Mapping[str, Process]) -> None:

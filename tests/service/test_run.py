@@ -24,18 +24,15 @@ from tests.live_service import PROJECT, wait_until
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_the_printed_lines_work_when_pasted_and_ctrl_c_stops_everything(run: RunCommand) -> None:
+def test_the_printed_line_works_when_pasted_and_ctrl_c_stops_everything(run: RunCommand) -> None:
     # The lines work whatever hosts the service has in production.
     running = run(ALLOWED_HOSTS="tasks.example")
-    enqueue, enqueue_and_read = running.curl_lines()
+    [enqueue_and_wait] = running.curl_lines()
 
-    task = paste(enqueue)
-    read = paste(enqueue_and_read)
+    task = paste(enqueue_and_wait)
 
-    assert read["task"] == task["task"] == "service.tasks.say_hello"
-    assert read["id"] != task["id"]
-    wait_until(lambda: running.get(task["url"]).json()["is_finished"], what="end of the task")
-    assert running.get(task["url"]).json()["return_value"] == "Hello, Ada!"
+    assert (task["task"], task["return_value"]) == ("service.tasks.say_hello", "Hello, Ada!")
+    assert running.get(task["url"]).json() == task
 
     os.killpg(running.process.pid, signal.SIGINT)
 
@@ -297,7 +294,7 @@ def test_a_secret_key_stays_what_it_is(tmp_path: Path) -> None:
 def test_where_no_task_is_exposed_the_printed_line_lists_task_types() -> None:
     key = DemoKey("tk_example", datetime(2026, 11, 22, 9, tzinfo=UTC))
 
-    lines = announcement("http://127.0.0.1:8000", key, None, [], readable=True).splitlines()
+    lines = announcement("http://127.0.0.1:8000", key, None, [], waits=True).splitlines()
 
     (curl,) = [line for line in lines if line.startswith("curl ")]
     assert curl.endswith("'Authorization: Bearer tk_example' http://127.0.0.1:8000/task-types/")

@@ -21,7 +21,7 @@ from tasks_api.results.waiting import Appearance, Awaited
 PREFER = header_parameter(
     "Prefer",
     "`wait=N`: answer when the task is finished, or after N seconds (RFC 7240).",
-    {"type": "string", "example": "wait=10"},
+    {"type": "string", "examples": ["wait=10"]},
 )
 
 
