@@ -142,7 +142,8 @@ def test_nginx_leads_requests_that_wait_to_their_server(
         stored = client.post("/tasks/", json=call)
         path = f"/tasks/{stored.json()['id']}/events/"
         with client.stream("GET", path) as response:
-            first = next(response.iter_text())
+            received = response.iter_text()
+            first = next(received)
             # The first event comes before the task is finished: nginx keeps nothing back.
             assert json.loads(first.split("data: ")[1])["is_finished"] is False
             rest = "".join(received)
