@@ -21,6 +21,9 @@ BENCHMARKS = {
     "batch": Benchmark("bench_batch", "POST /tasks/batch/ beside single POSTs", True),
     "lists": Benchmark("bench_lists", "a page of tasks at 1,000 and at 1,000,000"),
     "worker": Benchmark("bench_worker", "our worker beside stock db_worker, and its latency"),
+    "waiting": Benchmark(
+        "bench_waiting", "requests that wait: latency, memory, what others notice"
+    ),
     "growth": Benchmark(
         "bench_growth", "real servers with 1,000,000 tasks, and with 100,000 READY"
     ),
