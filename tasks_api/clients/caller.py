@@ -14,8 +14,8 @@ class Caller:
     The client that sent a request, and what it may do; cached for a few seconds.
 
     `key_id` is None for a request without a key of ours, and `key_expires_at` also for a key that does not
-    expire. With a task token, `only_task` is the id of the task that it is for, and `token_expires_at` is when it
-    ends (POSIX, in seconds).
+    expire. With a task token, `only_task` is the id of the only task that may be read, and `token_expires_at` is
+    when the token ends (POSIX, in seconds).
     """
 
     number: int
@@ -26,7 +26,7 @@ class Caller:
     key_id: str | None = None
     key_expires_at: datetime | None = None
     only_task: str | None = None
-    token_expires_at: int | None = None
+    token_expires_at: float | None = None
 
     @classmethod
     def of(cls, client: Client, *, key: ClientKey | None = None) -> "Caller":

@@ -1,5 +1,6 @@
 """Whether clients that were admitted a while ago would be admitted again."""
 
+import time
 from collections.abc import Iterable
 
 from tasks_api.clients.caller import Caller
@@ -7,7 +8,12 @@ from tasks_api.models import Client, ClientKey, Scope
 
 
 def no_longer_reading(callers: Iterable[Caller]) -> set[Caller]:
-    """Return those whose key was revoked or has expired, or that may not read results any more."""
+    """
+    Return those that may not read any more what they have been reading.
+
+    Their key was revoked, their key or task token has expired, their client was disabled, or has lost a scope by which
+    they read.
+    """
     with_key, without_key = {}, {}
     for caller in callers:
         if caller.key_id is None:
@@ -30,5 +36,12 @@ def no_longer_reading(callers: Iterable[Caller]) -> set[Caller]:
     return {
         caller
         for caller in (*with_key, *without_key)
-        if caller not in current or not current[caller].may(Scope.READ)
+        if caller not in current or not _still_reads(caller, current[caller])
     }
+
+
+def _still_reads(caller: Caller, current: Caller) -> bool:
+    has_expired = caller.token_expires_at is not None and time.time() >= caller.token_expires_at
+    # What an admin reads may be another client's.
+    keeps_scope = current.is_admin or (current.may(Scope.READ) and not caller.is_admin)
+    return keeps_scope and not has_expired

@@ -49,12 +49,15 @@ def caller_with(text: str) -> Caller | None:
     stored = _DIGEST_OF_NOTHING if key is None else key.digest
     if not hmac.compare_digest(stored, presented.digest) or key is None:
         return None
-    last_uses.note(key)
     return _remembered.remember(key)
 
 
 def caller_with_id(key_id: str) -> Caller | None:
-    """Return the client of the key with this id; None if the key could not be used any more."""
+    """
+    Return the client of the key with this id; None if the key could not be used any more.
+
+    That counts as a use of the key: who revokes it ends what depends on it.
+    """
     if remembered := _remembered.recall(key_id):
         return remembered.caller
     key = _usable(key_id)
@@ -87,6 +90,8 @@ class _Remembered:
         return None if has_expired or time.monotonic() >= entry.until else entry
 
     def remember(self, key: ClientKey) -> Caller:
+        # What is remembered is not noted again, so everything that is remembered has to be.
+        last_uses.note(key)
         # There is only one entry for each valid key; this limits memory anyway.
         if len(self._entries) >= _MAX_CACHED:
             self._entries.clear()

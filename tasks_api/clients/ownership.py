@@ -21,6 +21,8 @@ from tasks_api.models import PROJECT_NAME, Client, TaskOwner
 
 def readable(caller: Caller, adapter: Adapter, identifiers: Sequence[str]) -> list[str]:
     """Return the ids, in this order, of tasks that a client may read if they exist."""
+    if caller.only_task is not None:
+        identifiers = [one for one in identifiers if one == caller.only_task]
     if caller.is_admin:
         return [*identifiers]
     if adapter.ids_carry_owner:

@@ -46,7 +46,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
 
         """
         raise models.ProtectedError(
-            "A client cannot be deleted, because its number identifies its tasks: revoke its keys.",
+            "A client cannot be deleted, because its number identifies its tasks: disable it.",
             set(self),
         )
 

@@ -18,6 +18,7 @@ from tasks_api.backends.database.admin import TaskAdmin, replace_page
 from tasks_api.clients import keys
 from tasks_api.models import Client as ClientRow
 from tasks_api.models import ClientKey
+from tests.live_service import bearer
 from tests.rows import task_row
 
 KEY = re.compile(r"tk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}")
@@ -70,6 +71,7 @@ def test_a_client_is_created_and_changed(admin: Client) -> None:
         admin,
         "/admin/tasks_api/client/add/",
         name="billing",
+        is_enabled="on",
         scopes=["enqueue", "read"],
         task_patterns="shop.tasks.*\r\n\r\n bakery.tasks.bake \r\n",
         rate="100/min",
@@ -107,6 +109,7 @@ def test_the_form_of_a_new_client_starts_with_what_the_command_grants(admin: Cli
         ({}, ["billing can: enqueue tasks, read its own tasks. Task types: ", "has no valid key"]),
         ({"scopes": ["read"], "task_patterns": ""}, ["billing can: read its own tasks."]),
         ({"scopes": []}, ["billing can do nothing: it has no scope."]),
+        ({"is_enabled": ""}, ["billing is disabled: its requests are refused."]),
         (
             {"task_patterns": ""},
             ["But its patterns match no task type, so it can enqueue nothing."],
@@ -120,11 +123,27 @@ def test_the_form_of_a_new_client_starts_with_what_the_command_grants(admin: Cli
 def test_what_a_client_can_do_is_said_when_it_is_saved(
     admin: Client, fields: Any, told: list[str]
 ) -> None:
-    given = {"name": "billing", "scopes": ["enqueue", "read"], "task_patterns": "*", "rate": ""}
-    saved = submit(admin, "/admin/tasks_api/client/add/", **{**given, **fields})
+    given = {"name": "billing", "is_enabled": "on", "scopes": ["enqueue", "read"]}
+    patterns_and_rate = {"task_patterns": "*", "rate": ""}
+    saved = submit(
+        admin, "/admin/tasks_api/client/add/", **{**given, **patterns_and_rate, **fields}
+    )
     page = unescape(admin.get(saved.headers["Location"]).content.decode())
 
     assert all(words in page for words in told), page
+
+
+def test_a_client_is_switched_off_and_on(admin: Client) -> None:
+    client = ClientRow.objects.create(name="billing")
+    key = keys.issue(client)
+    path = f"/admin/tasks_api/client/{client.number}/change/"
+    kept = {"name": "billing", "scopes": ["enqueue"], "task_patterns": "*", "rate": ""}
+    for switch, status, shown in (({}, 401, "False"), ({"is_enabled": "on"}, 200, "True")):
+        assert submit(admin, path, **kept, **switch).status_code == 302
+        listed = admin.get("/admin/tasks_api/client/").content.decode()
+        assert re.search(rf'class="field-is_enabled"><img [^>]*alt="{shown}"', listed)
+        keys.forget_remembered_keys()
+        assert Client().get("/client/", headers=bearer(key.text)).status_code == status
 
 
 OF_NO_TASK = [

@@ -188,6 +188,26 @@ def test_revoke_key_ends_one_key_for_good() -> None:
         run("revoke_key", "nothing")
 
 
+def test_a_client_is_disabled_and_enabled_again() -> None:
+    key, _ = run("create_client", "billing")
+    run("create_client", "other")
+
+    assert run("disable_client", "billing") == ("", "Disabled.\n")
+    assert run("disable_client", "billing") == ("", "The client is already disabled.\n")
+    billing, _, other, _ = run("list_clients")[0].splitlines()
+    assert billing == ("billing  scopes: enqueue, read, cancel  tasks: *  rate: none  disabled")
+    assert "disabled" not in other
+    assert keys.caller_with(key.strip()) is None
+
+    assert run("enable_client", "billing") == ("", "Enabled.\n")
+    assert run("enable_client", "billing") == ("", "The client is already enabled.\n")
+    assert "disabled" not in run("list_clients")[0]
+    assert keys.caller_with(key.strip()) is not None
+    for command in ("disable_client", "enable_client"):
+        with pytest.raises(CommandError, match="no client with this name"):
+            run(command, "nobody")
+
+
 def test_list_clients_shows_everything_but_secrets() -> None:
     key, _ = run("create_client", "billing", "--rate=5/s", "--task=shop.*", "--scope=read")
     other, _ = run("create_client", "other")

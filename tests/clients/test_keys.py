@@ -117,11 +117,42 @@ def test_unknown_and_wrong_keys_run_the_same_comparison(owner: Client) -> None:
 def test_keys_rotate_without_a_gap(owner: Client) -> None:
     old, new = keys.issue(owner), keys.issue(owner)
     with remembering(0):
-        assert keys.caller_with(old.text) == keys.caller_with(new.text)
+        callers = [keys.caller_with(key.text) for key in (old, new)]
+        assert [caller and caller.name for caller in callers] == ["billing", "billing"]
         ClientKey.objects.filter(pk=old.key_id).revoke()
 
         assert keys.caller_with(old.text) is None
         assert keys.caller_with(new.text) is not None
+
+
+def test_a_key_is_found_by_its_id_as_long_as_it_could_be_used(owner: Client) -> None:
+    key = keys.issue(owner)
+    assert keys.caller_with_id("0" * 12) is None
+    assert keys.caller_with_id(key.key_id) == keys.caller_with(key.text)
+    with remembering(0):
+        ClientKey.objects.all().revoke()
+        assert keys.caller_with_id(key.key_id) is None
+
+
+def test_what_is_remembered_for_an_id_is_no_secret(owner: Client) -> None:
+    key = keys.issue(owner)
+    assert keys.caller_with_id(key.key_id) is not None
+    with patch.object(key_format.secrets, "choice", side_effect=key.key_id):
+        forged = key_format.generate()
+
+    assert forged.key_id == key.key_id
+    assert keys.caller_with(forged.text) is None
+
+
+def test_no_key_of_a_disabled_client_is_good(owner: Client) -> None:
+    issued = [keys.issue(owner), keys.issue(owner)]
+    with remembering(0):
+        Client.objects.update(is_enabled=False)
+        assert [keys.caller_with(key.text) for key in issued] == [None, None]
+        assert [keys.caller_with_id(key.key_id) for key in issued] == [None, None]
+
+        Client.objects.update(is_enabled=True)
+        assert None not in [keys.caller_with(key.text) for key in issued]
 
 
 def test_an_expired_key_is_nobodys_even_while_it_is_remembered(owner: Client) -> None:

@@ -311,3 +311,32 @@ def test_the_bodies_that_the_reference_shows_are_taken(service: LiveService) -> 
     for path, body in (("/tasks/", single), ("/tasks/batch/", batch)):
         response = service.post(path, content=body.encode())
         assert response.status_code == 202, response.text
+
+
+def test_a_browser_reads_a_task_with_the_token_of_the_guide(service: LiveService) -> None:
+    creating, using = (block for block in blocks("clients.md", "console") if "$ID" in block)
+    assert service.key is not None
+    task = service.run_task("service.tasks.add", 1, 2)
+    environment = {"PATH": os.environ["PATH"], "TASKS_API_KEY": service.key, "ID": task["id"]}
+
+    def run(command: str) -> str:
+        return subprocess.run(
+            ["bash", "-c", command.replace("http://127.0.0.1:8000", service.url)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+
+    [create] = creating.splitlines()
+    made = json.loads(run(create.removeprefix("$ ")))
+    [printed] = [json.loads(one) for one in blocks("clients.md", "json")]
+    assert made.keys() == printed.keys()
+    assert made["token"].startswith(printed["token"].removesuffix("…"))
+    environment |= {"TOKEN": made["token"], "TASKS_API_KEY": ""}
+    read, watched = (run(line.removeprefix("$ ")) for line in using.splitlines())
+
+    assert json.loads(read) == {**task, "args": []}
+    assert json.loads(watched.partition("data: ")[2].partition("\n")[0]) == json.loads(read)
+    assert "event: end" in watched

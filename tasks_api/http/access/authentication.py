@@ -31,9 +31,10 @@ OTHER_CHALLENGE = 'Session realm="tasks"'
 
 class KeyAuthentication(BaseAuthentication):
     """
-    Accepts `Authorization: Bearer tk_…`, a key, and `tt_…`, a task token.
+    Accepts `Authorization: Bearer tk_…`, which is a key.
 
-    Other bearer tokens are left to the project's classes.
+    A task token is refused, so that a project's own views, too, do not take it for a key; other bearer tokens are
+    left to the project's classes.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
@@ -66,27 +67,38 @@ def authentication_classes() -> tuple[type[BaseAuthentication], ...]:
 @sensitive_variables("token")
 def caller_with_key(request: HttpRequest) -> Caller | None:
     """
-    Return the client of the key, or of the task token, that a request has; None if it has neither.
+    Return the client of the key that a request has; None if it has none.
 
     Raises:
-        NotAuthenticated: 401, it is not valid.
+        NotAuthenticated: 401, the key is not valid, or is a task token.
 
     """
     token = _bearer_token(request.META)
-    if token.startswith(PREFIX):
-        caller = keys.caller_with(token)
-    elif token.startswith(task_tokens.PREFIX):
-        caller = task_tokens.caller_with(token)
-    else:
+    if token.startswith(task_tokens.PREFIX):
+        detail = "A task token reads its task, and nothing else."
+        raise NotAuthenticated(detail, headers={"WWW-Authenticate": INVALID_TOKEN})
+    return _valid(keys.caller_with(token)) if token.startswith(PREFIX) else None
+
+
+@sensitive_variables("token")
+def _caller_with_task_token(request: HttpRequest) -> Caller | None:
+    token = _bearer_token(request.META)
+    if not token.startswith(task_tokens.PREFIX):
         return None
+    return _valid(task_tokens.caller_with(token))
+
+
+def _valid(caller: Caller | None) -> Caller:
     if caller is None:
         raise NotAuthenticated(headers={"WWW-Authenticate": INVALID_TOKEN})
     return caller
 
 
-def find_caller(request: HttpRequest) -> Caller | None:
+def find_caller(request: HttpRequest, *, takes_task_tokens: bool = False) -> Caller | None:
     """
     Return the client that sent a request; None if the request has no credentials.
+
+    Who takes task tokens must show no more to a caller with `only_task` than that task.
 
     Raises:
         NotAuthenticated: 401, the credentials are not valid.
@@ -94,13 +106,18 @@ def find_caller(request: HttpRequest) -> Caller | None:
             session without its CSRF token.
 
     """
-    if authentication_classes()[:1] == (KeyAuthentication,):
+    classes = authentication_classes()
+    caller = None
+    if takes_task_tokens and any(issubclass(one, KeyAuthentication) for one in classes):
+        # Before a session, which a browser may have as well.
+        caller = _caller_with_task_token(request)
+    if caller is None and classes[:1] == (KeyAuthentication,):
         # As DRF would, without its request, which only the project's classes need.
         caller = caller_with_key(request)
-        if caller is not None:
-            request.user = _no_user()
-            return caller
-    return _find_with_rest_framework(_rest_framework_request(request))
+    if caller is None:
+        return _find_with_rest_framework(_rest_framework_request(request))
+    request.user = _no_user()
+    return caller
 
 
 def _find_with_rest_framework(request: Request) -> Caller | None:
@@ -134,16 +151,16 @@ def _no_user() -> Any:
     return anonymous() if anonymous else None
 
 
-def require_caller(request: HttpRequest) -> Caller:
+def require_caller(request: HttpRequest, *, takes_task_tokens: bool = False) -> Caller:
     """
-    Return the client that sent a request.
+    Return the client that sent a request, as `find_caller` does.
 
     Raises:
         NotAuthenticated: 401, no client can be determined.
         Exception: what `find_caller` raises.
 
     """
-    caller = find_caller(request)
+    caller = find_caller(request, takes_task_tokens=takes_task_tokens)
     if caller is None:
         raise not_authenticated(_rest_framework_request(request))
     return caller

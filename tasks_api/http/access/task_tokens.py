@@ -20,17 +20,17 @@ MAX_SECONDS = 86_400
 _MAX_LENGTH = 1000
 
 
-def issue(task_id: str, key_id: str, *, expires_at: int) -> str:
-    """Make a token for a task, which ends with the key, or at this time (POSIX, in seconds)."""
+def issue(task_id: str, key_id: str, *, expires_at: float) -> str:
+    """Make a token for a task, which ends with the key, and at this time (POSIX, in seconds)."""
     return PREFIX + _signer().sign_object([task_id, key_id, expires_at])
 
 
 @sensitive_variables("text")
 def caller_with(text: str) -> Caller | None:
     """
-    Return who reads a task with a token, with the task's id.
+    Return the client of the key that made a token, with the only task that it may read.
 
-    None if the token is malformed, was changed, or has ended together with its key or before.
+    None if the token is malformed, was changed or has expired, or if its key could not be used any more.
     """
     if len(text) > _MAX_LENGTH or not text.startswith(PREFIX):
         return None

@@ -1,9 +1,11 @@
 """`/tasks/{id}/events/`: the events about a task while it changes."""
 
 from functools import partial
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
@@ -29,6 +31,9 @@ from tasks_api.results.representation import represent
 from tasks_api.results.waiting import Awaited, appearance_of
 
 TOKEN = "token"  # noqa: S105 -- the name of a parameter
+_WHOLE_URLS = {"RAW_URI", "REQUEST_URI"}
+"""The variables in which WSGI servers say what was asked for, with the query."""
+
 RETRY_AFTER_SECONDS = "5"
 HEADERS = {
     "Content-Type": MEDIA_TYPE,
@@ -45,14 +50,8 @@ class TaskEventViewSet(Resource, ViewSet):
     accepts_anything = True
 
     def check_request(self, request: HttpRequest) -> None:
-        token = request.GET.get(TOKEN, "")
-        if token:
-            if "HTTP_AUTHORIZATION" in request.META:
-                raise _refused("Should not be sent together with `Authorization`.")
-            if not token.startswith(PREFIX):
-                # URLs are in the logs of proxies.
-                raise _refused("Should be a task token; a key has no place in a URL.")
-            request.META["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        if TOKEN in request.GET:
+            _move_token_into_header(request)
         super().check_request(request)
 
     @Operation(
@@ -110,6 +109,27 @@ class TaskEventViewSet(Resource, ViewSet):
             if place is not None:
                 return place
         raise TooManyStreams(headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+
+@sensitive_variables("tokens", "query")
+def _move_token_into_header(request: HttpRequest) -> None:
+    query: Any = request.GET.copy()
+    tokens = query.pop(TOKEN)
+    # Logs of servers and reports of errors show the query. Under WSGI this changes the server's own variables.
+    request.GET = query
+    request.META["QUERY_STRING"] = query.urlencode()
+    for name in _WHOLE_URLS & request.META.keys():
+        request.META[name] = request.META[name].partition("?")[0]
+    if len(tokens) > 1:
+        raise InvalidRequest(
+            faults=[Fault("repeated_parameter", "Should occur only once.", parameter=TOKEN)]
+        )
+    if "HTTP_AUTHORIZATION" in request.META:
+        raise _refused("Should not be sent together with `Authorization`.")
+    if not tokens[0].startswith(PREFIX):
+        # URLs are in the logs of proxies.
+        raise _refused("Should be a task token; a key has no place in a URL.")
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {tokens[0]}"
 
 
 def _refused(detail: str) -> InvalidRequest:

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
-from tasks_api.http.access.authentication import INVALID_TOKEN, require_caller
+from tasks_api.http.access.authentication import require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
 from tasks_api.http.holding.hold import Hold, held
@@ -25,12 +25,9 @@ from tasks_api.http.protocol.malformed_headers import check_headers
 from tasks_api.http.protocol.negotiation import check_accept
 from tasks_api.http.protocol.problem_json import problem_response, reported
 from tasks_api.http.protocol.responses import empty_response
-from tasks_api.ids import canonical_id
 from tasks_api.problems import (
     InvalidRequest,
     MethodNotAllowed,
-    NotAuthenticated,
-    NotFound,
     Throttled,
 )
 
@@ -139,9 +136,8 @@ class Resource(APIView):
                 _refuse_unknown_parameters(request, operation)
 
     def _admit_client(self, request: HttpRequest, operation: Operation | None) -> None:
-        self.caller = require_caller(request)
-        if self.caller.only_task is not None:
-            self._check_task_token(operation, self.caller.only_task)
+        takes_task_tokens = operation is not None and operation.takes_task_tokens
+        self.caller = require_caller(request, takes_task_tokens=takes_task_tokens)
         if not self.is_counted:
             # Before the scope is checked: each answer to a limited client says what is left.
             self._count(spend(self.caller))
@@ -150,13 +146,6 @@ class Resource(APIView):
             raise ImproperlyConfigured(f"{request.method} {request.path} has no operation.")
         if operation.scope is not None:
             require_scope(self.caller, operation.scope)
-
-    def _check_task_token(self, operation: Operation | None, task_id: str) -> None:
-        if operation is None or not operation.takes_task_tokens:
-            detail = "A task token reads its task, and nothing else."
-            raise NotAuthenticated(detail, headers={"WWW-Authenticate": INVALID_TOKEN})
-        if canonical_id(self.kwargs["task_id"]) != task_id:
-            raise NotFound("There is no task with this id.")
 
     def spend_more(self, number: int, *, pointer: str) -> None:
         """

@@ -1,8 +1,6 @@
 """`/tasks/{id}/tokens/`: give a browser access to one task."""
 
-import math
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +8,7 @@ from pydantic import Field
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
+from tasks_api.arguments.whole_numbers import as_integer
 from tasks_api.faults import Fault
 from tasks_api.http.access import task_tokens
 from tasks_api.http.openapi.operation import READING_A_BODY, Answer, Operation
@@ -21,7 +20,7 @@ from tasks_api.models import Scope
 from tasks_api.problems import InvalidRequest, PermissionDenied
 from tasks_api.results.reading import read
 from tasks_api.results.representation import Timestamp
-from tasks_api.timestamps import timestamp
+from tasks_api.timestamps import aware, timestamp
 
 SECONDS = "expires_in_seconds"
 
@@ -57,33 +56,26 @@ class TaskTokenViewSet(Resource, ViewSet):
         Create a task token.
 
         A token is for a browser: it reads this task, waits for it and watches it, without its arguments and
-        tracebacks, and does nothing else. It ends with the key that made it, or after an hour.
+        tracebacks, and does nothing else. It ends after `expires_in_seconds`, an hour if that is not given, and not
+        later than the key that made it.
         """
         seconds = _seconds(read_members(request, allowed=[SECONDS]))
         key_id = self.caller.key_id
         if key_id is None:
             raise PermissionDenied("Only a client with a key of this service can make task tokens.")
         task = read(task_id, self.caller)
-        expires_at = math.floor(time.time()) + seconds
-        if self.caller.key_expires_at is not None:
-            expires_at = min(expires_at, math.floor(self.caller.key_expires_at.timestamp()))
-        token = task_tokens.issue(task.id, key_id, expires_at=expires_at)
-        answer: TaskTokenRepresentation = {
-            "token": token,
-            "expires_at": timestamp(datetime.fromtimestamp(expires_at, UTC)),
-        }
+        expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        if (key_expires_at := aware(self.caller.key_expires_at)) is not None:
+            expires_at = min(expires_at, key_expires_at)
+        token = task_tokens.issue(task.id, key_id, expires_at=expires_at.timestamp())
+        answer: TaskTokenRepresentation = {"token": token, "expires_at": timestamp(expires_at)}
         return json_response(answer, status=201, headers={"Cache-Control": "no-store"})
 
 
 def _seconds(body: dict[str, Any]) -> int:
-    seconds = body.get(SECONDS, task_tokens.DEFAULT_SECONDS)
-    # As everywhere, 60.0 is a whole number, and true is none.
-    is_whole = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_whole or seconds != int(seconds):
-        raise InvalidRequest(
-            faults=[Fault("integer_type", "Should be a whole number.", pointer=f"/{SECONDS}")]
-        )
-    if not 1 <= seconds <= task_tokens.MAX_SECONDS:
-        detail = f"Should be from 1 to {task_tokens.MAX_SECONDS}."
-        raise InvalidRequest(faults=[Fault("out_of_range", detail, pointer=f"/{SECONDS}")])
-    return int(seconds)
+    seconds = as_integer(body.get(SECONDS, task_tokens.DEFAULT_SECONDS))
+    if seconds is not None and 1 <= seconds <= task_tokens.MAX_SECONDS:
+        return seconds
+    code = "integer_type" if seconds is None else "out_of_range"
+    detail = f"Should be a whole number from 1 to {task_tokens.MAX_SECONDS}."
+    raise InvalidRequest(faults=[Fault(code, detail, pointer=f"/{SECONDS}")])
