@@ -150,7 +150,8 @@ def test_the_page_of_another_origin_shows_status_and_result_and_has_no_key(
 
     at_the_api = [url for url in tab.asked if url.startswith(service.url)]
     assert [url.partition("?token=")[0].rsplit("/", 2)[1] for url in at_the_api] == ["events"]
-    assert tab.complaints == []
+    # The page may close its stream before the service does, which counts as a failed request.
+    assert set(tab.complaints) <= set(at_the_api)
     text = got.text()
     (token,) = set(TOKEN.findall(text))
     assert '"status":"SUCCESSFUL"' in text
@@ -176,6 +177,7 @@ def test_without_a_place_for_its_stream_the_page_waits_by_requests(open_page: Op
 
     refused, *read = [one for one in got.responses if one.url.startswith(service.url)]
     assert refused.status == 503
+    assert " ERROR " not in service.log()
     assert {one.status for one in read} <= {200, 204, 304}
     waited = [one for one in read if one.request.method == "GET"]
     assert len(waited) >= 2
