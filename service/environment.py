@@ -16,7 +16,10 @@ BACKENDS = {
     "dummy": "django.tasks.backends.dummy.DummyBackend",
 }
 DEFAULT_HOST = "127.0.0.1"
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+# As browsers send it: in lower case, and without the scheme's own port.
+_ORIGIN = re.compile(
+    r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
 SWITCHES = {"1": True, "on": True, "true": True, "yes": True}
 SWITCHES |= {"0": False, "off": False, "false": False, "no": False}
 
@@ -33,7 +36,7 @@ def _secret_key(text: str) -> str:
 
 
 def _origins(origins: Sequence[str]) -> Sequence[str]:
-    """Check that these are origins (RFC 6454), as browsers send them, without paths and wildcards."""
+    """Check that these are origins (RFC 6454), and no patterns."""
     if not all(_ORIGIN.fullmatch(origin) for origin in origins):
         raise ValueError
     return origins
@@ -86,11 +89,14 @@ class Environment(DeclaredSettings):
     cors_allowed_origins: Annotated[Strings, AfterValidator(_origins)] = Field(
         (),
         description=(
-            "the origins of pages whose scripts may use the API, such as `https://app.example.org`; not for "
-            "the admin and other pages"
+            "the origins of pages whose scripts may use the API, such as `https://app.example.org`; "
+            "never the service's own pages, such as the admin. Without it, there is no CORS"
         ),
         json_schema_extra={
-            "expected": "origins, such as https://app.example.org or http://localhost:3000"
+            "expected": (
+                "origins without paths and default ports, such as https://app.example.org or "
+                "http://localhost:3000"
+            )
         },
     )
     cache_url: str = Field(

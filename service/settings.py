@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from service.database import database_settings, secret_key
 from service.environment import BACKENDS, read_environment
 from service.mail import mailer, settings_before_mailers
+from tasks_api import cors
 
 environment = read_environment()
 
@@ -55,38 +56,15 @@ MIDDLEWARE = [
     "service.pages.end_of_pages",
 ]
 if environment.cors_allowed_origins:
-    # Before what answers, so that problems can be read by scripts too.
+    # Before what answers, so that scripts can read problems too.
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
     INSTALLED_APPS.append("corsheaders")
     CORS_ALLOWED_ORIGINS = list(environment.cors_allowed_origins)
-# The API alone, and not its pages, such as the admin.
-CORS_URLS_REGEX = (
-    r"/($|(tasks|task-types|queues|workers|client)(/|$)|openapi\.(yaml|json)$|livez$|readyz$)"
-)
-CORS_ALLOW_METHODS = ["DELETE", "GET", "PATCH", "POST"]
-CORS_ALLOW_HEADERS = [
-    "Authorization",
-    "Content-Type",
-    "Idempotency-Key",
-    "If-Match",
-    "If-None-Match",
-    "Last-Event-ID",
-    "Prefer",
-    "X-Request-ID",
-    "traceparent",
-]
-CORS_EXPOSE_HEADERS = [
-    "Deduplicated",
-    "ETag",
-    "Idempotent-Replayed",
-    "Link",
-    "Location",
-    "Preference-Applied",
-    "RateLimit",
-    "RateLimit-Policy",
-    "Retry-After",
-    "X-Request-ID",
-]
+    # All but the pages (`service.pages.PREFIXES`): what is wrong with a path, the API's 404 says.
+    CORS_URLS_REGEX = r"/(?!admin/|static/|docs|problems)"
+    CORS_ALLOW_METHODS = cors.ALLOW_METHODS
+    CORS_ALLOW_HEADERS = cors.ALLOW_HEADERS
+    CORS_EXPOSE_HEADERS = cors.EXPOSE_HEADERS
 # Pages load only the service's own scripts and styles, and other sites may not show them in frames.
 SECURE_CSP = {
     "default-src": ["'none'"],
@@ -117,6 +95,8 @@ STATIC_URL = "static/"
 # Swagger UI is served from the installed package, without `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+# Whose default is to let scripts of all origins read them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -7,55 +7,20 @@ Swagger UI in a real browser: tried out without a request to the outside, under 
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import Tab, needs_chromium, new_tab
 from tests.conftest import StartService
-from tests.live_service import DEADLINE, LiveService
+from tests.live_service import LiveService
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CALL = {"task": "service.tasks.say_hello", "kwargs": {"name": "Ada"}}
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="There is no Chromium here; `make browser` installs it as root."
-)
-
-
-@dataclass
-class Tab:
-    """A page of a fresh browser, and what it has asked for and complained of."""
-
-    page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        def asked(request: Request) -> None:
-            self.asked.append(request.url)
-
-        def said(message: ConsoleMessage) -> None:
-            if message.type in {"error", "warning"}:
-                self.complaints.append(message.text)
-
-        self.page.on("request", asked)
-        self.page.on("console", said)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(request.url))
+pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -72,14 +37,8 @@ def shop_window(start_service: StartService) -> LiveService:
 
 @pytest.fixture
 def tab() -> Iterator[Tab]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1100, "height": 800})
-        page.set_default_timeout(DEADLINE * 1000)
-        tab = Tab(page)
-        tab.watch()
+    with new_tab() as tab:
         yield tab
-        browser.close()
 
 
 def authorize(page: Page, key: str) -> None:

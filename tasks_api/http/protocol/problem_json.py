@@ -76,12 +76,16 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
         body["errors"] = []
         room = MAX_PROBLEM_BYTES - len(json_bytes(body))
         body["errors"] = list(_fitting(problem.faults, room))
-    return HttpResponse(
+    response = HttpResponse(
         json_bytes(body),
         status=problem.status,
         content_type="application/problem+json",
         headers=problem.headers,
     )
+    if problem.status >= 500 and not isinstance(problem, InternalError | StoreUnavailable):
+        # Nothing has failed, such as when there is no place for a stream, but Django would log an error.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def reported(exception: Exception, request: HttpRequest) -> Problem:
