@@ -9,6 +9,9 @@ Example:
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from django.db import connections
@@ -42,11 +45,13 @@ class HoldRequests:
         if scope["type"] != "http" or not _may_wait(scope):
             await self._application(scope, receive, send)
             return
-        holds: list[Any] = []
+        holds = _Holds()
         receive = _Receiver(receive)
 
         async def send_beginning(message: Message) -> None:
-            # By the time that it answers, the view has decided.
+            # By the time that it answers, the view has decided; a middleware may have failed since.
+            if message.get("status", 0) >= HTTPStatus.BAD_REQUEST:
+                holds.close()
             if not holds:
                 await send(message)
             elif holds[0].is_stream:
@@ -67,8 +72,9 @@ class HoldRequests:
                 await self._answer(holds[0], scope, send)
         finally:
             receive.close()
-            for hold in holds:
-                hold.cancel()
+            holds.close()
+            # The server may keep the scope until the next request.
+            scope.pop(HELD, None)
 
     async def _is_due(self, hold: Any, receive: Receive) -> bool:
         """Wait until the server is told to go on; False if the client has hung up before."""
@@ -99,12 +105,31 @@ class HoldRequests:
     async def _stream(self, stream: Any, receive: Receive, send: Send, *, has_client: bool) -> None:
         loop = asyncio.get_running_loop()
         while has_client:
-            content, is_last = await loop.run_in_executor(self._threads, _following, stream)
+            # With the request's id for the log.
+            following = partial(copy_context().run, _following, stream)
+            content, is_last = await loop.run_in_executor(self._threads, following)
             await send({"type": "http.response.body", "body": content, "more_body": True})
             if is_last:
                 break
             has_client = await self._is_due(stream, receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Holds(list[Any]):
+    """What the view, in a thread, holds the request for, unless its client has gone meanwhile."""
+
+    is_closed = False
+
+    def append(self, hold: Any) -> None:
+        super().append(hold)
+        if self.is_closed:
+            hold.cancel()
+
+    def close(self) -> None:
+        self.is_closed = True
+        for hold in self:
+            hold.cancel()
+        self.clear()
 
 
 class _Receiver:

@@ -28,9 +28,11 @@ class ASGIWorker(gasgi.ASGIWorker):
         gasgi.ASGIProtocol = Protocol
         asyncio.get_running_loop().set_exception_handler(self._on_exception)
         # Django's apps are loaded by now; this module is imported before.
+        from tasks_api.http.holding.places import places  # noqa: PLC0415
         from tasks_api.results.waiting import poller  # noqa: PLC0415
 
         self._end_waits = poller.stop
+        places.limit = limits.most_held(self.cfg)
         watch = asyncio.create_task(self._watch_connections())
         try:
             await super()._serve()

@@ -105,15 +105,21 @@ class Protocol(ASGIProtocol):
         elif self._is_served:
             if not self._ahead:
                 self._current_request.must_close = True
-            if self._scope.get(HELD) is not None:
-                # A client that hangs up does not wait any more.
-                self._body_receiver.signal_disconnect()
+            self._end_wait()
         else:
             self._refuse(Refused("The head of the request has no end."))
         return True
 
+    def _end_wait(self) -> None:
+        # A client that hangs up does not wait any more; it is answered, for it may have nothing more to say.
+        if self._scope.get(HELD) is not None:
+            self._body_receiver.signal_disconnect()
+
     def check_deadlines(self) -> None:
         """Refuse or disconnect a client that is too slow; called about twice a second."""
+        if self._has_ended:
+            # It may have hung up before the wait began.
+            self._end_wait()
         now = time.monotonic()
         unsent: int = self.transport.get_write_buffer_size()
         if unsent or self._misses_body:
@@ -190,6 +196,7 @@ class Protocol(ASGIProtocol):
         received = self._head.take()
         end = received.index(b"\r\n\r\n") + 4
         self._is_served = True
+        self._scope = {}
         self._patience = limits.PATIENCE_SECONDS
         try:
             self._callback_parser.feed(received[:end])

@@ -52,6 +52,12 @@ class ClientSocket(socket.socket):
         poll.register(self, select.POLLRDHUP)
         return bool(poll.poll(0))
 
+    def is_gone(self) -> bool:
+        """Whether nobody would get what is sent: the connection was reset."""
+        poll = select.poll()
+        poll.register(self, 0)
+        return bool(poll.poll(0))
+
     def is_writable(self) -> bool:
         """Whether there is room for bytes, which is so until a client reads too slowly."""
         poll = select.poll()

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from service.gunicorn_worker.answers import Answer
 from tasks_api.http.protocol.holding import HELD, HOLDS
+from tasks_api.logs import current_request_id
 
 type Application = Callable[[dict[str, Any], Any], Any]
 
@@ -20,6 +22,7 @@ class Exchange:
     Attributes:
         hold: what it waits for, if it is held.
         is_due: whether the wait is over.
+        request_id: the id of the request in the log.
 
     """
 
@@ -30,6 +33,7 @@ class Exchange:
         self.environ = environ
         self.hold: Any = None
         self.is_due = False
+        self.request_id = "-"
         self._started = time.monotonic()
 
     @property
@@ -41,12 +45,14 @@ class Exchange:
         holds: list[Any] = []
         self.environ[HOLDS] = holds
         self._send(application, answer, holds)
+        self.request_id = current_request_id.get()
 
     def proceed(self, application: Application, answer: Answer) -> None:
         """Send the answer for which the request has waited, or the next part of a stream."""
         hold, self.hold, self.is_due = self.hold, None, False
+        current_request_id.set(self.request_id)
         if hold.is_stream:
-            with _cancelled_on_error(hold):
+            with _cancelled_on_error([hold]):
                 # The answer has begun already.
                 content, is_last = hold.following()
                 self.answer.write(content)
@@ -57,31 +63,44 @@ class Exchange:
             return
         # The body was read before.
         self.environ |= {HELD: hold, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
-        self.environ.pop("HTTP_TRANSFER_ENCODING", None)
+        for name in (HOLDS, "HTTP_TRANSFER_ENCODING"):
+            self.environ.pop(name, None)
         self._send(application, answer, [])
 
     def _send(self, application: Application, answer: Answer, holds: list[Any]) -> None:
         self.answer = answer
-        body = application(self.environ, answer.start_response)
-        hold = holds[0] if holds else None
-        try:
-            with _cancelled_on_error(hold):
+        with _cancelled_on_error(holds):
+            body = application(self.environ, answer.start_response)
+            try:
+                hold = _hold_for(answer, holds)
                 if hold is None or hold.is_stream:
                     for piece in body:
                         answer.write(piece)
                 if hold is None:
                     answer.close()
-        finally:
-            if hasattr(body, "close"):
-                body.close()
+            finally:
+                if hasattr(body, "close"):
+                    body.close()
         self.hold = hold
 
 
+def _hold_for(answer: Answer, holds: list[Any]) -> Any:
+    """Return what the answer is held for, unless a middleware has failed since the view has answered."""
+    if holds and (answer.status_code or 0) >= HTTPStatus.BAD_REQUEST:
+        _cancel(holds)
+        return None
+    return holds[0] if holds else None
+
+
 @contextmanager
-def _cancelled_on_error(hold: Any) -> Iterator[None]:
+def _cancelled_on_error(holds: list[Any]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if hold is not None:
-            hold.cancel()
+        _cancel(holds)
         raise
+
+
+def _cancel(holds: list[Any]) -> None:
+    for hold in holds:
+        hold.cancel()

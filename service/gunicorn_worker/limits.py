@@ -66,6 +66,12 @@ def check_plain_http(cfg: Config) -> None:
         )
 
 
+def most_held(cfg: Config) -> int:
+    """Return how many connections are held at most, which are not closed to make room for others."""
+    connections: int = cfg.worker_connections
+    return connections * 3 // 4
+
+
 class Shortage:
     """Reports missing file descriptors, at most once a minute."""
 

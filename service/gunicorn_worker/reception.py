@@ -1,5 +1,6 @@
 """What becomes of a connection between its requests, in whichever thread has it."""
 
+import logging
 import socket
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from service.gunicorn_worker.connections import Connection
 from service.gunicorn_worker.exchanges import Exchange
 from service.gunicorn_worker.refusals import Refused
 from service.gunicorn_worker.turns import Turns
+
+logger = logging.getLogger("gunicorn.error")
 
 
 class Reception:
@@ -107,24 +110,33 @@ class Reception:
 
     def hold(self, connection: Connection, exchange: Exchange) -> None:
         """Let a request wait, unless the client hangs up, until it is due; then it lines up."""
+        try:
+            # First, so that whoever takes the connection can end the wait.
+            exchange.hold.start(partial(self._resume, connection, exchange))
+        except Exception:
+            logger.exception("A request cannot be held")
+            self.close(connection)
+            return
+        self._hold_until_due(connection, exchange)
+
+    def _hold_until_due(self, connection: Connection, exchange: Exchange) -> None:
         self.turns.hold(connection)
-        exchange.hold.start(partial(self._resume, connection, exchange))
+        if exchange.is_due and self.turns.take_held(connection, exchange):
+            self.line_up(connection)
 
     def _resume(self, connection: Connection, exchange: Exchange) -> None:
         # In this order: a thread that has the connection meanwhile gives it back, and then looks here.
         exchange.is_due = True
-        if self.turns.take_held(connection):
+        if self.turns.take_held(connection, exchange):
             self.line_up(connection)
 
     def _end_held(self, connection: Connection, exchange: Exchange) -> None:
-        """Give up a request whose client has hung up."""
-        if connection.sock.has_hung_up() and exchange.hold.cancel():
-            connection.exchange = None
-            self._on_hang_up(exchange)
+        """End the wait of a client that has hung up; one that has only nothing more to say is answered."""
+        if not connection.sock.has_hung_up() or not exchange.hold.cancel():
+            self._hold_until_due(connection, exchange)
+        elif exchange.hold.is_stream or connection.sock.is_gone():
             self.close(connection)
-            return
-        self.turns.hold(connection)
-        if exchange.is_due and self.turns.take_held(connection):
+        else:
             self.line_up(connection)
 
     def end_request(self, connection: Connection, *, keeps: bool) -> bool:
@@ -141,7 +153,10 @@ class Reception:
 
     def end_waiting(self, connection: Connection) -> bool:
         """End what has taken too long, if it still does."""
-        if not self._is_due(connection):
+        if connection.exchange is not None and not connection.is_lined_up:
+            # It has begun to be held since it was found to be late.
+            self._hold_until_due(connection, connection.exchange)
+        elif not self._is_due(connection):
             self.turns.give_back(connection)
         elif connection.is_lined_up:
             # Its turn comes, unless the client does not read the answer before.
@@ -196,7 +211,11 @@ class Reception:
             self.read(connection)
 
     def close(self, connection: Connection) -> None:
-        """Close a connection at once."""
+        """Close a connection at once, and give up the request that is held, if one is."""
+        exchange, connection.exchange = connection.exchange, None
         connection.close()
         self.open.discard(connection)
+        if exchange is not None:
+            exchange.hold.cancel()
+            self._on_hang_up(exchange)
         self._on_close()

@@ -109,6 +109,12 @@ class ServingWorker(gthread.ThreadWorker):
             if conn.exchange is None:
                 self.end(exchange)
 
+    def give_up(self, exchange: Exchange) -> None:
+        """End a request that was held, whose client has gone."""
+        current_request_id.set(exchange.request_id)
+        self.end(exchange)
+        current_request_id.set("-")
+
     def end(self, exchange: Exchange) -> None:
         """Log a request that was answered, or whose client has gone."""
         answer, request, environ = exchange.answer, exchange.request, exchange.environ

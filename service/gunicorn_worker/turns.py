@@ -2,9 +2,11 @@
 
 import os
 import select
+import threading
 from contextlib import suppress
 
 from service.gunicorn_worker.connections import Connection
+from service.gunicorn_worker.exchanges import Exchange
 
 _READABLE = select.EPOLLIN | select.EPOLLONESHOT
 # Not for reading as well: what has arrived meanwhile would be a reason to serve a client that does not read.
@@ -32,6 +34,8 @@ class Turns:
         self._waiting: dict[int, Connection] = {}
         self._lined_up: dict[int, Connection] = {}
         self._held: dict[int, Connection] = {}
+        # To take what a thread does not have a hint about, which may be another connection by now.
+        self._held_lock = threading.Lock()
         self._bell = os.eventfd(0)
         self._epoll.register(self._bell, select.EPOLLIN)
         self.has_stopped = False
@@ -60,9 +64,14 @@ class Turns:
         self._held[connection.file] = connection
         self._arm(connection.file)
 
-    def take_held(self, connection: Connection) -> bool:
-        """Take a connection that is held and still open, in any thread; return whether no other has it."""
-        return self._held.pop(connection.file, None) is not None
+    def take_held(self, connection: Connection, exchange: Exchange) -> bool:
+        """Take a connection, in any thread, and return whether it was held for this request."""
+        with self._held_lock:
+            is_held = self._held.get(connection.file) is connection
+            if not is_held or connection.exchange is not exchange:
+                return False
+            del self._held[connection.file]
+            return True
 
     def _arm(self, file: int) -> None:
         # Another thread may have taken and closed the connection.
@@ -103,11 +112,11 @@ class Turns:
         return None
 
     def _remove(self, file: int) -> Connection | None:
-        return (
-            self._waiting.pop(file, None)
-            or self._lined_up.pop(file, None)
-            or self._held.pop(file, None)
-        )
+        connection = self._waiting.pop(file, None) or self._lined_up.pop(file, None)
+        if connection is None and file in self._held:
+            with self._held_lock:
+                connection = self._held.pop(file, None)
+        return connection
 
     @property
     def has_waiting(self) -> bool:

@@ -67,16 +67,18 @@ class ThreadWorker(ServingWorker):
         self._threads_come_round = False
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        self.reception = Reception(self.cfg, self._on_close, self.end)
+        self.reception = Reception(self.cfg, self._on_close, self.give_up)
         self.liveness_thread = ThreadPoolExecutor(max_workers=1)
         self.patient_threads = ThreadPoolExecutor(max_workers=patient_threads(self.cfg.threads))
         return super().get_thread_pool()
 
     def run(self) -> None:
         # Django's apps are loaded by now; this module is imported before.
+        from tasks_api.http.holding.places import places  # noqa: PLC0415
         from tasks_api.results.waiting import poller  # noqa: PLC0415
 
         self._end_waits = poller.stop
+        places.limit = limits.most_held(self.cfg)
         try:
             for _ in range(self.cfg.threads):
                 self.tpool.submit(self._serve_in_turn)

@@ -131,15 +131,22 @@ class Poller:
         self._next_judgement = 0.0
 
     def add(self, watch: Watch) -> None:
-        """Begin to watch; at the end of the process, the watch ends at once."""
+        """
+        Begin to watch; at the end of the process, the watch ends at once.
+
+        Raises:
+            RuntimeError: the process cannot have another thread.
+
+        """
         with self._changed:
             is_stopping = self.is_stopping
+            if not (is_stopping or (self._thread and self._thread.is_alive())):
+                # A daemon: it waits for tasks, and nothing waits for it. It cannot look before it has the lock.
+                thread = threading.Thread(target=self._run, name="waiting", daemon=True)
+                thread.start()
+                self._thread = thread
             self._watches[watch] = None
             self._plan(watch)
-            if self._thread is None and not is_stopping:
-                # A daemon: it waits for tasks, and nothing waits for it.
-                self._thread = threading.Thread(target=self._run, name="waiting", daemon=True)
-                self._thread.start()
             self._changed.notify()
         if is_stopping:
             self._end(watch)

@@ -61,6 +61,7 @@ class Hold:
         answer: called with the view and the request of the second call, for the answer.
         known: the answer if the task is gone, or cannot be read, at the end of the wait.
         allowance: what was left of the client's rate limit when the request was counted.
+        request_id: the id of the request, which stays the same.
 
     """
 
@@ -72,6 +73,7 @@ class Hold:
     answer: Callable[[Any, HttpRequest], HttpResponse]
     known: Known | None = None
     allowance: Any = None
+    request_id: str
     _watch: Watch | None = field(init=False, default=None)
 
     def start(self, then: Callable[[], object]) -> None:
@@ -82,7 +84,11 @@ class Hold:
             then()
 
         self._watch = Watch(self.awaited, seconds=self.seconds, on_end=end)
-        poller.add(self._watch)
+        try:
+            poller.add(self._watch)
+        except BaseException:
+            self.place.give_back()
+            raise
 
     def cancel(self) -> bool:
         """Give up waiting, because the client has gone; False if `then` was called, or is about to be."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import ClassVar, NamedTuple, Self
 
+from django.db import close_old_connections
+
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
@@ -36,7 +38,7 @@ class Stream:
     A stream of events, and its place; `tasks_api.http.protocol.holding` says what calls its methods.
 
     Attributes:
-        first: what is sent at once.
+        first: what is sent at once, until the wait begins.
         is_over: whether that was all.
 
     """
@@ -59,6 +61,8 @@ class Stream:
 
     def start(self, then: Callable[[], object]) -> None:
         """Begin to wait; `then` is called once, in any thread, and must not wait for anything."""
+        # It may be large, and is sent by now.
+        self.first = b""
         self._watch = Watch(
             self._awaited,
             seconds=min(HEARTBEAT_SECONDS, self._until - time.monotonic()),
@@ -75,7 +79,10 @@ class Stream:
             # Without an event for the end: the client may connect again.
             content, is_last = COMMENT, True
         else:
+            # What Django does between requests: a connection that has failed is not used again.
+            close_old_connections()
             content, is_last = self._following()
+            close_old_connections()
         if is_last:
             self._place.give_back()
         return content, is_last
@@ -114,7 +121,7 @@ class Parts:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._parts = self._wait_for_parts()
+        self._parts = _parts_of(stream)
 
     def __iter__(self) -> Self:
         return self
@@ -125,13 +132,17 @@ class Parts:
     def close(self) -> None:
         self._stream.cancel()
 
-    def _wait_for_parts(self) -> Iterator[bytes]:
-        yield self._stream.first
-        is_last = False
-        while not is_last:
-            is_due = threading.Event()
-            self._stream.start(is_due.set)
-            close_connections()
-            is_due.wait()
-            content, is_last = self._stream.following()
-            yield content
+    # A response that is replaced by another one, because a middleware fails, is not closed.
+    __del__ = close
+
+
+def _parts_of(stream: Stream) -> Iterator[bytes]:
+    yield stream.first
+    is_last = False
+    while not is_last:
+        is_due = threading.Event()
+        stream.start(is_due.set)
+        close_connections()
+        is_due.wait()
+        content, is_last = stream.following()
+        yield content

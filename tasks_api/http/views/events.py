@@ -92,6 +92,8 @@ class TaskEventViewSet(Resource, ViewSet):
             return empty_response(status=204)
         if request.method == "HEAD":
             return OpenResponse(headers=HEADERS)
+        # A middleware that compresses would keep events back.
+        request.META.pop("HTTP_ACCEPT_ENCODING", None)
         place = self._take_place(request)
         stream = Stream(place, show, shown=shown, seen_tag=seen_tag)
         if stream.is_over:

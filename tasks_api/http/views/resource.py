@@ -19,7 +19,6 @@ from tasks_api.http.holding.hold import Hold, held
 from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.openapi.operation import Operation
 from tasks_api.http.protocol import request_id
-from tasks_api.http.protocol.event_stream import OpenResponse
 from tasks_api.http.protocol.links import checked_host
 from tasks_api.http.protocol.malformed_headers import check_headers
 from tasks_api.http.protocol.negotiation import check_accept
@@ -192,7 +191,7 @@ class Resource(APIView):
                 patch_vary_headers(response, _VARY)
             else:
                 headers["Vary"] = ", ".join(_VARY)
-        if response.streaming or isinstance(response, OpenResponse):
+        if response.streaming:
             return
         # RFC 9110, section 8.6: answers with these two have no body.
         if response.status_code not in {204, 304}:

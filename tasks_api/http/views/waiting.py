@@ -12,6 +12,7 @@ from tasks_api.backends import Adapter, StoredTask
 from tasks_api.http.holding.hold import Hold, Known, has_thread, holds_of
 from tasks_api.http.holding.places import places
 from tasks_api.http.openapi.operation import header_parameter
+from tasks_api.http.protocol import request_id
 from tasks_api.http.protocol.preferences import APPLIED, wait_seconds
 from tasks_api.http.views.resource import Resource
 from tasks_api.models import Scope
@@ -60,7 +61,8 @@ def answer_later(view: Resource, request: HttpRequest, answer: WaitingAnswer) ->
         return _applied(response, seconds)
     holds = holds_of(request)
     can_wait = holds is not None or has_thread(request)
-    place = places.take(view.caller.number) if can_wait else None
+    kept = len(response.content) if answer.is_kept else 0
+    place = places.take(view.caller.number, kept=kept) if can_wait else None
     if place is None:
         return response
     _applied(response, seconds)
@@ -71,6 +73,7 @@ def answer_later(view: Resource, request: HttpRequest, answer: WaitingAnswer) ->
         answer=partial(_answer_now, task.id, answer.render, seconds),
         known=Known.of(response) if answer.is_kept else None,
         allowance=view.allowance,
+        request_id=request_id.identify(request),
     )
     if holds is not None:
         holds.append(hold)

@@ -289,7 +289,7 @@ def test_a_server_without_parent_ends_idle_connections(start_server: StartServer
 
 
 def test_a_server_that_ends_lets_clients_receive_their_last_answer() -> None:
-    reception = Reception(Config(), lambda: None)
+    reception = Reception(Config(), lambda: None, lambda exchange: None)
     reception.is_ending = True
     connection, client = pair_of(reception.turns)
     reception.open.add(connection)
@@ -306,7 +306,7 @@ def test_a_server_that_ends_lets_clients_receive_their_last_answer() -> None:
 
 
 def test_a_server_that_ends_waits_a_moment_for_the_first_request() -> None:
-    reception = Reception(Config(), lambda: None)
+    reception = Reception(Config(), lambda: None, lambda exchange: None)
     reception.is_ending = True
     connection, client = pair_of(reception.turns)
     connection.wait_for(limits.HEAD_SECONDS)
