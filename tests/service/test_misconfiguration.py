@@ -125,10 +125,12 @@ def test_a_list_is_read_and_blank_means_that_it_has_no_entries() -> None:
     assert environment.tasks_api["TASKS"] == ()
 
 
-def test_what_is_not_set_has_the_defaults_of_the_app_but_for_samples_and_retention() -> None:
+def test_what_is_not_set_has_the_defaults_of_the_app_but_for_a_few() -> None:
     environment = read_environment({})
 
-    own = TasksApiSettings.checked({"TASKS": ["service.tasks.*"], "RETENTION_DAYS": 14})
+    own = TasksApiSettings.checked(
+        {"TASKS": ["service.tasks.*"], "RETENTION_DAYS": 14, "MAX_WAITING": 500}
+    )
     assert TasksApiSettings.checked(environment.tasks_api) == own
     assert environment.port == 8000
 

@@ -33,13 +33,17 @@ class Shown(NamedTuple):
     awaited: Awaited
 
 
+def last_events(shown: Shown) -> bytes:
+    """Return all there is to send about a finished task."""
+    return event("task", shown.data, identifier=shown.tag) + END
+
+
 class Stream:
     """
     A stream of events, and its place; `tasks_api.http.protocol.holding` says what calls its methods.
 
     Attributes:
         first: what is sent at once, until the wait begins.
-        is_over: whether that was all.
 
     """
 
@@ -57,7 +61,7 @@ class Stream:
         self._until = now + tasks_api_settings().max_stream_seconds
         self._watch: Watch | None = None
         self._awaited = shown.awaited
-        self.first, self.is_over = self._events_of(shown)
+        self.first, _ = self._events_of(shown)
 
     def start(self, then: Callable[[], object]) -> None:
         """Begin to wait; `then` is called once, in any thread, and must not wait for anything."""

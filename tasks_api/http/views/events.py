@@ -14,7 +14,7 @@ from tasks_api.faults import Fault
 from tasks_api.http.access.task_tokens import PREFIX
 from tasks_api.http.holding.hold import has_thread, holds_of
 from tasks_api.http.holding.places import Place, places
-from tasks_api.http.holding.stream import Parts, Shown, Stream
+from tasks_api.http.holding.stream import Parts, Shown, Stream, last_events
 from tasks_api.http.openapi.operation import Answer, Operation, header_parameter, query_parameter
 from tasks_api.http.protocol.conditional import state_tag
 from tasks_api.http.protocol.event_stream import MEDIA_TYPE, OpenResponse
@@ -94,11 +94,9 @@ class TaskEventViewSet(Resource, ViewSet):
             return OpenResponse(headers=HEADERS)
         # A middleware that compresses would keep events back.
         request.META.pop("HTTP_ACCEPT_ENCODING", None)
-        place = self._take_place(request)
-        stream = Stream(place, show, shown=shown, seen_tag=seen_tag)
-        if stream.is_over:
-            stream.cancel()
-            return HttpResponse(stream.first, headers=HEADERS)
+        if shown.is_finished:
+            return HttpResponse(last_events(shown), headers=HEADERS)
+        stream = Stream(self._take_place(request), show, shown=shown, seen_tag=seen_tag)
         holds = holds_of(request)
         if holds is None:
             return StreamingHttpResponse(Parts(stream), headers=HEADERS)
