@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
 
-from service.environment import DEFAULT_HOST, read_environment
+from service.environment import DEFAULT_HOST, Environment, read_environment
 
 MAX_CONNECTIONS = 1000
-"""Of clients, for each web process; fewer where RLIMIT_NOFILE is low."""
+"""Of clients, for each web process, besides those that wait; fewer where RLIMIT_NOFILE is low."""
 
 FILES_OF_THREAD = 6
 """A connection of SQLite has three files, and each thread may have one. Some threads are extra."""
@@ -42,7 +42,7 @@ class Listening:
             port=environment.port,
             processes=environment.web_concurrency,
             threads=environment.web_threads,
-            connections=_connections(environment.web_threads, environment.database_pool_size),
+            connections=_connections(environment),
         )
 
     @property
@@ -71,13 +71,15 @@ class Listening:
                 ) from error
 
 
-def _connections(threads: int, pool_size: int) -> int:
+def _connections(environment: Environment) -> int:
     """Return how many connections of clients leave room for the files of the process itself."""
+    threads = environment.web_threads
+    most: int = MAX_CONNECTIONS + environment.tasks_api["MAX_WAITING"]
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    own = 64 + FILES_OF_THREAD * threads + pool_size
-    return min(MAX_CONNECTIONS, max(limit - own, 2 * threads))
+        return most
+    own = 64 + FILES_OF_THREAD * threads + environment.database_pool_size
+    return min(most, max(limit - own, 2 * threads))
 
 
 def _check_host(host: str) -> None:

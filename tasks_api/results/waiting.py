@@ -7,12 +7,12 @@ database for that.
 
 import heapq
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from django.db import connections
@@ -27,10 +27,13 @@ from tasks_api.results.members import task_members, values_of_members
 
 logger = logging.getLogger("tasks_api.results")
 
-PACES = ((1.0, 0.02), (5.0, 0.04), (30.0, 0.1))
-"""For how long a watch is looked at at which interval, in seconds; most tasks end soon or take long."""
+TICK_SECONDS = 0.02
+"""All watches that are due in a tick share one query."""
 
-SLOWEST_PACE = 0.2
+PACES = ((1.0, 1), (5.0, 2), (30.0, 5))
+"""For how long, in seconds, a watch is due every so many ticks; most tasks end soon or take long."""
+
+SLOWEST_PACE = 10
 PAUSE_SECONDS = 1.0
 """Between two looks while the database cannot be asked."""
 
@@ -104,11 +107,15 @@ class Watch:
         self.deadline = now + seconds
         self.was_refused = False
 
-    def next_look(self, now: float) -> float:
-        """Return when to look again: a multiple of the pace, so that watches are looked at together."""
-        age = now - self.since
-        pace = next((pace for until, pace in PACES if age < until), SLOWEST_PACE)
-        return min(max((now // pace + 1) * pace, self.earliest), self.deadline)
+    def next_tick(self, now: float) -> int:
+        """Return when to look again: at a multiple of the pace, so that watches are looked at together."""
+        age, pace = now - self.since, SLOWEST_PACE
+        for until, ticks in PACES:
+            if age < until:
+                pace = ticks
+                break
+        tick = (int(now / TICK_SECONDS) // pace + 1) * pace
+        return min(max(tick, _tick_at(self.earliest)), _tick_at(self.deadline))
 
 
 class Poller:
@@ -124,8 +131,9 @@ class Poller:
         self._changed = threading.Condition()
         # Also without the lock: each watch is removed by one thread, which then ends it.
         self._watches: dict[Watch, None] = {}
-        self._looks: list[tuple[float, int, Watch]] = []
-        self._numbers = count()
+        # Those that are due, by tick, and the ticks as a heap.
+        self._due: dict[int, list[Watch]] = {}
+        self._ticks: list[int] = []
         self._thread: threading.Thread | None = None
         self.is_stopping = self._has_failed = False
         self._next_judgement = 0.0
@@ -164,8 +172,14 @@ class Poller:
             self._end(watch)
 
     def _plan(self, watch: Watch, earliest: float = 0.0) -> None:
-        look = max(watch.next_look(time.monotonic()), min(earliest, watch.deadline))
-        heapq.heappush(self._looks, (look, next(self._numbers), watch))
+        tick = watch.next_tick(time.monotonic())
+        if earliest:
+            tick = max(tick, _tick_at(min(earliest, watch.deadline)))
+        if tick in self._due:
+            self._due[tick].append(watch)
+        else:
+            self._due[tick] = [watch]
+            heapq.heappush(self._ticks, tick)
 
     def _end(self, watch: Watch) -> None:
         if self.discard(watch):
@@ -190,18 +204,18 @@ class Poller:
         with self._changed:
             while True:
                 now = time.monotonic()
-                due = []
-                while self._looks and self._looks[0][0] <= now:
-                    watch = heapq.heappop(self._looks)[-1]
-                    if watch in self._watches:
-                        due.append(watch)
+                due: list[Watch] = []
+                while self._ticks and self._ticks[0] * TICK_SECONDS <= now:
+                    planned = self._due.pop(heapq.heappop(self._ticks))
+                    due += [watch for watch in planned if watch in self._watches]
                 if due:
                     return due
                 if not self._watches:
-                    self._looks.clear()
+                    self._due.clear()
+                    self._ticks.clear()
                     self._thread = None
                     return []
-                self._changed.wait(self._looks[0][0] - now)
+                self._changed.wait(self._ticks[0] * TICK_SECONDS - now)
 
     def _look(self, due: list[Watch]) -> None:
         over: list[Watch] = []
@@ -271,6 +285,11 @@ class Poller:
                 PAUSE_SECONDS,
                 error,
             )
+
+
+def _tick_at(seconds: float) -> int:
+    """Return the first tick that is not earlier."""
+    return math.ceil(seconds / TICK_SECONDS)
 
 
 def _seconds_between_judgements() -> int:

@@ -36,7 +36,10 @@ class Places:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: set[Place] = set()
-        self._by_client: Counter[tuple[int, bool]] = Counter()
+        # Of all clients together as None.
+        self._number: Counter[int | None] = Counter()
+        self._streams: Counter[int | None] = Counter()
+        self._kept: Counter[int | None] = Counter()
 
     def take(self, client: int, *, is_stream: bool = False, kept: int = 0) -> Place | None:
         """Take a place, with so many bytes that are kept; None if there is none for this client."""
@@ -44,32 +47,40 @@ class Places:
         if self.limit is not None:
             total = min(total, self.limit)
         with self._lock:
-            if kept and not self._can_keep(kept, client):
-                return None
-            streams = sum(place.is_stream for place in self._taken) if is_stream else 0
-            own_streams = self._by_client[client, True]
-            own = own_streams + self._by_client[client, False]
-            if len(self._taken) >= total or own >= max(total - 1, 1):
-                return None
-            if is_stream and (streams >= total // 2 or own_streams >= max(total // 2 - 1, 1)):
+            if not (
+                _has_room(self._number, client, 1, total, most_of_one=max(total - 1, 1))
+                and (not is_stream or self._has_room_for_stream(client, total // 2))
+                and _has_room(self._kept, client, kept, MAX_KEPT_BYTES, MAX_KEPT_BYTES // 2)
+            ):
                 return None
             place = Place(self, client, is_stream=is_stream, kept=kept)
             self._taken.add(place)
-            self._by_client[client, is_stream] += 1
+            self._count(place, 1)
             return place
 
-    def _can_keep(self, number: int, client: int) -> bool:
-        own = sum(place.kept for place in self._taken if place.client == client)
-        everybody = sum(place.kept for place in self._taken)
-        return own + number <= MAX_KEPT_BYTES // 2 and everybody + number <= MAX_KEPT_BYTES
+    def _has_room_for_stream(self, client: int, most: int) -> bool:
+        return _has_room(self._streams, client, 1, most, most_of_one=max(most - 1, 1))
 
     def give_back(self, place: Place) -> None:
         with self._lock:
             if place in self._taken:
                 self._taken.discard(place)
-                self._by_client[place.client, place.is_stream] -= 1
-                if not self._by_client[place.client, place.is_stream]:
-                    del self._by_client[place.client, place.is_stream]
+                self._count(place, -1)
+
+    def _count(self, place: Place, number: int) -> None:
+        for who in (place.client, None):
+            self._number[who] += number
+            self._streams[who] += number * place.is_stream
+            self._kept[who] += number * place.kept
+        if not self._number[place.client]:
+            for counter in (self._number, self._streams, self._kept):
+                del counter[place.client]
+
+
+def _has_room(
+    counter: Counter[int | None], client: int, number: int, most: int, most_of_one: int
+) -> bool:
+    return counter[None] + number <= most and counter[client] + number <= most_of_one
 
 
 places = Places()
