@@ -47,8 +47,11 @@ class HoldRequests:
             return
         holds = _Holds()
         receive = _Receiver(receive)
+        has_answer = False
 
         async def send_beginning(message: Message) -> None:
+            nonlocal has_answer
+            has_answer = True
             # By the time that it answers, the view has decided; a middleware may have failed since.
             if message.get("status", 0) >= HTTPStatus.BAD_REQUEST:
                 holds.close()
@@ -61,7 +64,8 @@ class HoldRequests:
 
         try:
             await self._application({**scope, HOLDS: holds}, receive, send_beginning)
-            if not holds:
+            if not (holds and has_answer):
+                # Without one, the client has gone meanwhile, and Django has given up.
                 return
             # Servers that keep a connection whose client has closed its side see here that none may be left.
             scope[HELD] = holds[0]

@@ -82,6 +82,16 @@ def test_a_view_that_goes_on_after_its_request_has_ended_holds_nothing() -> None
     assert hold.calls == ["cancel"]
 
 
+def test_a_request_that_was_given_up_before_its_answer_is_not_held() -> None:
+    hold = Held()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        scope[HOLDS].append(hold)
+
+    assert serve(application) == []
+    assert hold.calls == ["cancel"]
+
+
 def test_an_application_that_fails_after_its_view_holds_nothing() -> None:
     hold = Held()
 

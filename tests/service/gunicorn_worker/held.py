@@ -76,6 +76,12 @@ def until_taken(server: LiveService, number: int) -> None:
     wait_until(lambda: places_taken(server) == number, what=f"{number} places taken")
 
 
+def assert_untroubled(server: LiveService) -> None:
+    log = server.log()
+    found = log.find("Traceback")
+    assert found < 0, log[max(found - 500, 0) : found + 8000]
+
+
 def answer_from(connection: socket.socket, *, method: str = "GET") -> HTTPResponse:
     """Return the answer, whose body is to be read yet."""
     answer = HTTPResponse(connection, method=method)

@@ -16,6 +16,7 @@ from tests.service.gunicorn_worker.held import (
     HOOKS,
     WAIT,
     answer_from,
+    assert_untroubled,
     cancel,
     enqueue,
     event_from,
@@ -96,7 +97,7 @@ def test_a_client_that_hangs_up_leaves_its_place(server: LiveService, way: str, 
             for connection in connections:
                 end(connection)
         until_taken(server, 0)
-    assert "Traceback" not in server.log()
+    assert_untroubled(server)
 
 
 def test_a_client_that_only_closes_its_side_is_answered(server: LiveService) -> None:
@@ -108,6 +109,21 @@ def test_a_client_that_only_closes_its_side_is_answered(server: LiveService) -> 
             answer = answer_from(connection, method="POST")
             assert answer.status == 202
             assert_waited(answer, status="READY")
+
+
+def test_the_last_request_of_a_client_is_not_taken_for_one_that_waited(
+    server: LiveService,
+) -> None:
+    task = enqueue(server, name="Ada")
+    for _ in range(10):
+        with connected(server, get_of(server, task)) as connection:
+            until_taken(server, 1)
+            cancel(server, task)
+            answer_from(connection).read()
+            connection.sendall(LIVEZ)
+            connection.shutdown(socket.SHUT_WR)
+            assert answer_from(connection).read() == ALIVE
+        task = enqueue(server, name="Ada")
 
 
 def test_what_follows_a_request_that_waits_is_answered_after_it(server: LiveService) -> None:
@@ -274,7 +290,7 @@ def test_whoever_waits_is_answered_before_a_process_ends(server: LiveService, wa
             assert event_from(stream) == {}
     if way == "stop":
         server.start_web()
-    assert "Traceback" not in server.log()
+    assert_untroubled(server)
 
 
 @pytest.mark.parametrize("kind", HOLDING, ids="-".join)
