@@ -37,7 +37,7 @@ pytestmark = pytest.mark.sqlite
 MANY = 200
 FEW = """
 from service import listening
-listening.MAX_CONNECTIONS = 8
+listening._connections = lambda environment: 8
 max_requests = 60
 """
 ALIVE = b'{"status":"ok"}'
