@@ -122,6 +122,8 @@ OVERRIDDEN: dict[type, tuple[type, dict[str, str]]] = {
             "_is_websocket_upgrade": "self, request",
             # The last thing that is done between two requests, after the parser was reset.
             "_arm_keepalive_timer": "self",
+            # The application says there that it holds the request.
+            "_build_http_scope": "self, request, sockname, peername",
             # Only for the application's errors: those of the parser are caught before.
             "_send_error_response": "self, status, message",
             "_send_response_start": "self, status, headers, request",

@@ -62,6 +62,10 @@ def threads_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
+def worker_pids(arbiter: int) -> set[str]:
+    return set(Path(f"/proc/{arbiter}/task/{arbiter}/children").read_text().split())
+
+
 def access_lines(server: LiveService, identifier: str) -> list[str]:
     return [line for line in server.log().splitlines() if f"access [{identifier}]" in line]
 
@@ -280,6 +284,8 @@ def test_whoever_waits_is_answered_before_a_process_ends(server: LiveService, wa
         streams = [answer_from(connection) for connection in streaming]
         assert {event_from(stream)["event"] for stream in streams} == {"task"}
         assert server.web is not None
+        arbiter = server.web.pid
+        before = worker_pids(arbiter)
         if way == "reload":
             server.web.send_signal(signal.SIGHUP)
         else:
@@ -290,6 +296,8 @@ def test_whoever_waits_is_answered_before_a_process_ends(server: LiveService, wa
             assert event_from(stream) == {}
     if way == "stop":
         server.start_web()
+    else:
+        wait_until(lambda: before.isdisjoint(worker_pids(arbiter)), what="new process")
     assert_untroubled(server)
 
 
