@@ -26,7 +26,7 @@ run: setup ## Start the service on SQLite or DATABASE_URL, with your own tasks: 
 # One more than there are processors, because many tests wait; each starts a service of its own, so that
 # more than a few bring nothing.
 PYTEST_PROCESSES = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
-PYTEST = .venv/bin/pytest --numprocesses $(PYTEST_PROCESSES)
+PYTEST = .venv/bin/pytest --numprocesses $(PYTEST_PROCESSES) --dist loadgroup
 
 test: lint ## Lint, then test on SQLite and on PostgreSQL, one of its own without DATABASE_URL
 	@$(PYTEST) --db sqlite $(ARGS)

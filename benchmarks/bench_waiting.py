@@ -33,6 +33,7 @@ from benchmarks.peers.servers import (
     wait_for_http,
 )
 from benchmarks.peers.stores import TABLE, Database, database, postgresql
+from service.listening import Listening
 
 LATER = json.dumps({**json.loads(CALL), "run_after": "2100-01-01T00:00:00Z"})
 GUNICORN = [PYTHON, "-m", "gunicorn", "--config", "service/gunicorn.conf.py"]
@@ -71,18 +72,19 @@ def main() -> None:
 
 @contextmanager
 def _service(
-    kind: str, database_url: str, *, worker: bool = False
+    kind: str, database_url: str, *, places: int = PLACES, worker: bool = False
 ) -> Iterator[tuple[httpx.Client, int, str]]:
-    """Start a service with room for many; give a client, the server's pid and the key."""
+    """Start a service; give a client, the server's pid and the key of another client."""
     environment = service_environment(Database(database_url, None))
     environment |= {
-        "MAX_WAITING": str(PLACES),
+        "MAX_WAITING": str(places),
         "MAX_WAIT_SECONDS": "3600",
         "PORT": str(free_port()),
         "LOG_LEVEL": "WARNING",
     }
     manage(environment, "migrate", "--verbosity=0")
     key = manage(environment, "create_client", CLIENT)
+    other = manage(environment, "create_client", f"{CLIENT}-2")
     with ExitStack() as stack:
         process = stack.enter_context(running(SERVERS[kind], environment))
         if worker:
@@ -91,7 +93,7 @@ def _service(
         wait_for_http(f"{base}/livez", process)
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         client = httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=60)
-        yield stack.enter_context(client), process.pid, key
+        yield stack.enter_context(client), process.pid, other
 
 
 # On an idle service.
@@ -141,8 +143,11 @@ def _spread(seconds: list[float]) -> str:
 def _print_full_places(store: Database, options: argparse.Namespace) -> None:
     rates: dict[str, list[float]] = {"nobody waits": [], f"{options.waiting} wait": []}
     costs: dict[str, list[float]] = {name: [] for name in rates}
-    with _service("threads", store.url) as (client, pid, key):
-        url = client.post("/tasks/", content=LATER).json()["url"]
+    # One of the places of each process is left to others.
+    places = options.waiting // Listening.from_environment().processes + 1
+    with _service("threads", store.url, places=places) as (client, pid, key):
+        others = {"Authorization": f"Bearer {key}"}
+        url = client.post("/tasks/", content=LATER, headers=others).json()["url"]
         path = f"/tasks/{client.post('/tasks/', content=LATER).json()['id']}/"
         for _ in range(options.rounds):
             for name, seen_rates in rates.items():
@@ -228,7 +233,8 @@ async def _many(
             await connection.execute(FINISH, [task])
             seen.finished[task] = time.monotonic()
             await asyncio.sleep(PAUSE_SECONDS)
-    await asyncio.wait(waiting, timeout=60)
+    _, pending = await asyncio.wait(waiting, timeout=60)
+    seen.lost += len(pending)
     return seen, memory, cpu
 
 

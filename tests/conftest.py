@@ -25,6 +25,9 @@ from tests.postgresql import PostgreSQLServer, create_database, drop_database
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+TOGETHER = ("tests/service/gunicorn_worker/", "tests/project/", "tests/openapi/")
+"""Folders whose tests run in one process, because they share what takes long to start."""
+
 running_services: list[LiveService] = []
 # A line for each request, while waiting too, would bury what a failing test has to say.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -219,6 +222,13 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
         yield server
     finally:
         server.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = next((one for one in TOGETHER if item.nodeid.startswith(one)), None)
+        if folder is not None:
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.hookimpl(wrapper=True)

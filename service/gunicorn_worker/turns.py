@@ -34,7 +34,7 @@ class Turns:
         self._waiting: dict[int, Connection] = {}
         self._lined_up: dict[int, Connection] = {}
         self._held: dict[int, Connection] = {}
-        # To take what a thread does not have a hint about, which may be another connection by now.
+        # For the poller's thread, which takes connections without a hint of `epoll`.
         self._held_lock = threading.Lock()
         self._bell = os.eventfd(0)
         self._epoll.register(self._bell, select.EPOLLIN)

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 from tasks_api.http.holding.places import Place
 from tasks_api.http.protocol.holding import HELD, HOLDS, from_server
-from tasks_api.results.waiting import Awaited, Watch, poller
+from tasks_api.results.waiting import poller
+from tasks_api.results.watches import Awaited, Watch
 
 
 def holds_of(request: HttpRequest) -> list[Any] | None:
@@ -83,12 +84,8 @@ class Hold:
             self.place.give_back()
             then()
 
-        self._watch = Watch(self.awaited, seconds=self.seconds, on_end=end)
-        try:
-            poller.add(self._watch)
-        except BaseException:
-            self.place.give_back()
-            raise
+        self._watch = Watch(awaited=self.awaited, seconds=self.seconds, on_end=end)
+        poller.add(self._watch)
 
     def cancel(self) -> bool:
         """Give up waiting, because the client has gone; False if `then` was called, or is about to be."""

@@ -1,10 +1,15 @@
 """How many requests a process holds, and how many of them are of one client."""
 
+import logging
 import threading
+import time
 from collections import Counter
 
 from tasks_api.conf import tasks_api_settings
 
+logger = logging.getLogger("tasks_api.http")
+
+REPORT_SECONDS = 60
 MAX_KEPT_BYTES = 32 * 1024 * 1024
 """How large the answers of a process may be that are kept while requests wait; one client may have half."""
 
@@ -40,6 +45,7 @@ class Places:
         self._number: Counter[int | None] = Counter()
         self._streams: Counter[int | None] = Counter()
         self._kept: Counter[int | None] = Counter()
+        self._next_report = 0.0
 
     def take(self, client: int, *, is_stream: bool = False, kept: int = 0) -> Place | None:
         """Take a place, with so many bytes that are kept; None if there is none for this client."""
@@ -52,11 +58,24 @@ class Places:
                 and (not is_stream or self._has_room_for_stream(client, total // 2))
                 and _has_room(self._kept, client, kept, MAX_KEPT_BYTES, MAX_KEPT_BYTES // 2)
             ):
+                self._report(total)
                 return None
             place = Place(self, client, is_stream=is_stream, kept=kept)
             self._taken.add(place)
             self._count(place, 1)
             return place
+
+    def _report(self, total: int) -> None:
+        """Log, once a minute at most, that clients are answered at once because of the limits."""
+        now = time.monotonic()
+        if total and now >= self._next_report:
+            self._next_report = now + REPORT_SECONDS
+            logger.warning(
+                "A request could not wait: %d of %d places (MAX_WAITING) are taken, %d of them by streams",
+                self._number[None],
+                total,
+                self._streams[None],
+            )
 
     def _has_room_for_stream(self, client: int, most: int) -> bool:
         return _has_room(self._streams, client, 1, most, most_of_one=max(most - 1, 1))

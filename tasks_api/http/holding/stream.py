@@ -13,8 +13,9 @@ from tasks_api.conf import tasks_api_settings
 from tasks_api.http.holding.hold import close_connections
 from tasks_api.http.holding.places import Place
 from tasks_api.http.protocol.event_stream import COMMENT, event
-from tasks_api.problems import NotFound, StoreUnavailable
-from tasks_api.results.waiting import Awaited, Watch, poller
+from tasks_api.problems import NotFound, ResultsNotSupported, StoreUnavailable
+from tasks_api.results.waiting import poller
+from tasks_api.results.watches import Awaited, Watch
 
 HEARTBEAT_SECONDS = 15.0
 SECONDS_BETWEEN_EVENTS = 0.1
@@ -59,6 +60,7 @@ class Stream:
         self._tag = seen_tag
         self._changed_at = self._earliest = now
         self._until = now + tasks_api_settings().max_stream_seconds
+        self._judged_at = now
         self._watch: Watch | None = None
         self._awaited = shown.awaited
         self.first, _ = self._events_of(shown)
@@ -68,20 +70,23 @@ class Stream:
         # It may be large, and is sent by now.
         self.first = b""
         self._watch = Watch(
-            self._awaited,
+            awaited=self._awaited,
             seconds=min(HEARTBEAT_SECONDS, self._until - time.monotonic()),
             on_end=then,
             since=self._changed_at,
+            judged_at=self._judged_at,
             earliest=self._earliest,
         )
         poller.add(self._watch)
 
     def following(self) -> tuple[bytes, bool]:
         """Return what to send next, which is never empty, and whether it is the last part."""
-        is_cut = self._watch is None or self._watch.was_refused or poller.is_stopping
-        if is_cut or time.monotonic() >= self._until:
+        watch = self._watch
+        if watch is None or self._is_cut(watch):
             # Without an event for the end: the client may connect again.
             content, is_last = COMMENT, True
+        elif watch.was_in_vain:
+            content, is_last = COMMENT, False
         else:
             # What Django does between requests: a connection that has failed is not used again.
             close_old_connections()
@@ -90,6 +95,10 @@ class Stream:
         if is_last:
             self._place.give_back()
         return content, is_last
+
+    def _is_cut(self, watch: Watch) -> bool:
+        self._judged_at = watch.judged_at
+        return watch.was_refused or poller.is_stopping or time.monotonic() >= self._until
 
     def cancel(self) -> bool:
         """End the stream, because the client has gone; False if `then` was called, or is about to be."""
@@ -100,7 +109,7 @@ class Stream:
         try:
             with database_answers_within(ANSWER_SECONDS):
                 shown = self._show()
-        except NotFound:
+        except (NotFound, ResultsNotSupported):
             # It was removed.
             return END, True
         except (*DATABASE_ERRORS, StoreUnavailable):

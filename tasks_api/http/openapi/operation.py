@@ -54,7 +54,7 @@ class Answer:
 
     Attributes:
         representation: the type that its JSON is built from; None if it has none.
-        media_type: what its body is; one that is not JSON is a text for clients.
+        media_type: the type of a body that is not JSON, which is a string in the document.
 
     """
 

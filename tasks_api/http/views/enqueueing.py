@@ -6,9 +6,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from tasks_api import problems
-from tasks_api.backends import Call, StoredTask, adapter_for
+from tasks_api.backends import Adapter, Call, StoredTask, adapter_for
 from tasks_api.calls.enqueueing import enqueue
-from tasks_api.calls.idempotency import KeyedRequest, enqueue_once
+from tasks_api.calls.idempotency import Enqueued, KeyedRequest, enqueue_once
 from tasks_api.clients.caller import Caller
 from tasks_api.http.openapi.operation import READING_A_BODY, Answer, header_parameter
 from tasks_api.http.protocol.idempotency_key import idempotency_key
@@ -18,7 +18,7 @@ from tasks_api.http.views.task_json import polling_hint, represent_to
 from tasks_api.http.views.waiting import WaitingAnswer, answer_later
 from tasks_api.problems import NotFound
 from tasks_api.results.members import members_of_new
-from tasks_api.results.reading import read
+from tasks_api.results.reading import find
 from tasks_api.results.representation import TaskRepresentation
 
 IDEMPOTENCY_KEY = header_parameter(
@@ -77,8 +77,7 @@ def enqueue_and_answer(
     caller = view.caller
     keyed = keyed_request(request, caller, body)
     enqueued = enqueue_once(keyed, lambda: [check()], lambda calls: [enqueue(*calls)])
-    again = [_read_again(task_id, caller) for task_id in enqueued.replayed or ()]
-    (task,) = enqueued.tasks + again
+    adapter, task = _adapter_and_task(enqueued, caller)
     headers = {} if enqueued.replayed is None else REPLAYED
 
     def show(view: Resource, request: HttpRequest, task: StoredTask) -> HttpResponse:
@@ -91,13 +90,18 @@ def enqueue_and_answer(
         )
 
     # Kept, because the task is enqueued, whatever becomes of it and of the database.
-    answer = WaitingAnswer(adapter=adapter_for(task.backend), task=task, render=show, is_kept=True)
+    answer = WaitingAnswer(adapter=adapter, task=task, render=show, is_kept=True)
     return answer_later(view, request, answer)
 
 
-def _read_again(task_id: str, caller: Caller) -> StoredTask:
-    try:
-        return read(task_id, caller)
-    except NotFound:
-        detail = "The task of the first request with this key has been removed."
-        raise NotFound(detail, headers=REPLAYED) from None
+def _adapter_and_task(enqueued: Enqueued, caller: Caller) -> tuple[Adapter | None, StoredTask]:
+    """Return the one task, and the adapter by which it can be read again, if there is one."""
+    if enqueued.replayed:
+        try:
+            return find(enqueued.replayed[0], caller)
+        except NotFound:
+            detail = "The task of the first request with this key has been removed."
+            raise NotFound(detail, headers=REPLAYED) from None
+    (task,) = enqueued.tasks
+    # The backend of a replay may be gone from the settings.
+    return adapter_for(task.backend) if enqueued.replayed is None else None, task

@@ -28,7 +28,7 @@ from tasks_api.problems import InvalidRequest, TooManyStreams
 from tasks_api.results.members import members_of
 from tasks_api.results.reading import find, read
 from tasks_api.results.representation import represent
-from tasks_api.results.waiting import Awaited, appearance_of
+from tasks_api.results.watches import Awaited, appearance_of
 
 TOKEN = "token"  # noqa: S105 -- the name of a parameter
 _WHOLE_URLS = {"RAW_URI", "REQUEST_URI"}

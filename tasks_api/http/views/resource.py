@@ -24,14 +24,14 @@ from tasks_api.http.protocol.malformed_headers import check_headers
 from tasks_api.http.protocol.negotiation import check_accept
 from tasks_api.http.protocol.problem_json import problem_response, reported
 from tasks_api.http.protocol.responses import empty_response
-from tasks_api.problems import (
-    InvalidRequest,
-    MethodNotAllowed,
-    Throttled,
-)
+from tasks_api.problems import InvalidRequest, MethodNotAllowed, StoreUnavailable, Throttled
+from tasks_api.results.waiting import poller
 
 HELD_ANSWER_SECONDS = 3.0
 """How long the database may take for the answer to a request that has waited already."""
+
+_WITHOUT_TASK = {404, 501, 503}
+"""The statuses of answers that do not say what has become of a task."""
 
 _VARY = ("Authorization", "Prefer")
 
@@ -108,11 +108,14 @@ class Resource(APIView):
         self.allowance, self.is_counted = hold.allowance, True
         with database_answers_within(HELD_ANSWER_SECONDS):
             try:
+                if poller.has_failed:
+                    # All who wait would wait once more, one after the other.
+                    raise StoreUnavailable
                 self.check_request(request)
                 return hold.answer(self, request)
             except Exception as exc:
                 response: HttpResponse = self.handle_exception(exc)
-        if hold.known is not None and response.status_code in {404, 503}:
+        if hold.known is not None and response.status_code in _WITHOUT_TASK:
             return hold.known.response()
         return response
 

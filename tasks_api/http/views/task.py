@@ -27,7 +27,7 @@ from tasks_api.results.cancelling import cancel
 from tasks_api.results.members import members_of
 from tasks_api.results.reading import find
 from tasks_api.results.representation import TaskRepresentation
-from tasks_api.results.waiting import appearance_of
+from tasks_api.results.watches import appearance_of
 
 TASK_ID = path_parameter("task_id", "The `id` of the task.")
 

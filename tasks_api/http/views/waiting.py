@@ -17,7 +17,7 @@ from tasks_api.http.protocol.preferences import APPLIED, wait_seconds
 from tasks_api.http.views.resource import Resource
 from tasks_api.models import Scope
 from tasks_api.results.reading import read
-from tasks_api.results.waiting import Appearance, Awaited
+from tasks_api.results.watches import Appearance, Awaited
 
 PREFER = header_parameter(
     "Prefer",
@@ -32,13 +32,14 @@ class WaitingAnswer:
     An answer with a task that may be waited for.
 
     Attributes:
+        adapter: None if the task cannot be read again.
         render: makes it, from the view, the request and the task as it is then.
         seen: if it is given, a change since then is waited for, not only the task's end.
         is_kept: whether the answer of before the wait will do if the task has gone, or cannot be read, after it.
 
     """
 
-    adapter: Adapter
+    adapter: Adapter | None
     task: StoredTask
     render: Callable[[Any, HttpRequest, StoredTask], HttpResponse]
     seen: Appearance | None = None
@@ -54,7 +55,9 @@ def answer_later(view: Resource, request: HttpRequest, answer: WaitingAnswer) ->
     adapter, task = answer.adapter, answer.task
     response = answer.render(view, request, task)
     seconds = wait_seconds(request)
-    if seconds is None or not (adapter.keeps_results and view.caller.may(Scope.READ)):
+    if seconds is None or adapter is None:
+        return response
+    if not (adapter.keeps_results and view.caller.may(Scope.READ)):
         return response
     has_changed = answer.seen is not None and response.status_code == HTTPStatus.OK
     if task.is_finished or has_changed or seconds == 0:
