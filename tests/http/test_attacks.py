@@ -82,7 +82,7 @@ def test_the_key_is_in_no_report_of_an_error(
     secret = client.defaults["HTTP_AUTHORIZATION"].split("_")[2]
     got_request_exception.connect(report)
     try:
-        for broken in ("tasks_api.clients.keys._look_up", "tasks_api.http.views.tasks.page_of"):
+        for broken in ("tasks_api.clients.keys._usable", "tasks_api.http.views.tasks.page_of"):
             with patch(broken, side_effect=ProgrammingError("no such table")):
                 response = client.get("/tasks/")
             assert_problem(response, 500, "internal_error")
