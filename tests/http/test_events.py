@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 
@@ -175,6 +176,18 @@ def test_who_may_not_read_any_more_is_told_nothing_more(client: Client, url: str
         models.ClientKey.objects.revoke()
 
         assert next_events(response) == []
+
+
+def test_a_stream_is_judged_however_short_its_waits_are(client: Client, url: str) -> None:
+    with (
+        patch.object(stream, "HEARTBEAT_SECONDS", 0.05),
+        override_settings(TASKS_API={**settings.TASKS_API, "REMEMBER_KEYS_SECONDS": 1}),
+    ):
+        parts = iter(watch(client, url))
+        next(parts)
+        models.ClientKey.objects.revoke()
+
+        assert len(list(islice(parts, 600))) < 600
 
 
 def test_an_outage_does_not_end_the_stream(client: Client, url: str) -> None:

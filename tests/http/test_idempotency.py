@@ -271,6 +271,16 @@ def test_a_crash_between_the_two_writes_leaves_neither(client: Client) -> None:
 
 
 @in_process
+def test_a_task_whose_backend_is_no_longer_configured_is_replayed_too(client: Client) -> None:
+    first = post(client, "k").json()
+    assert DBTaskResult.objects.update(backend_name="gone") == 1
+    replay = post(client, "k")
+
+    assert (replay.status_code, replay.headers["Idempotent-Replayed"]) == (202, "true")
+    assert replay.json() == first | {"backend": "gone"}
+
+
+@in_process
 def test_elsewhere_a_crash_leaves_a_key_that_enqueues_nothing_twice(
     ledger: None, client: Client
 ) -> None:

@@ -1,6 +1,8 @@
 """`Prefer: wait`: the answer comes when the task is finished, has changed, or when time is up."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -350,6 +352,42 @@ def test_no_place_is_lost_where_no_thread_can_be_started(client: Client, ask: As
     assert not places._taken
 
     assert ask("get", url, "wait=1").result(DEADLINE).headers["Preference-Applied"] == "wait=1"
+
+
+def test_nothing_is_kept_of_a_request_that_has_waited(client: Client) -> None:
+    holds: list[Any] = []
+    client.get(enqueue(client)["url"], headers={"Prefer": LONG}, **{HOLDS: holds})
+    hold = holds.pop()
+    hold.start(lambda: None)
+    assert hold.cancel()
+    kept = weakref.ref(hold)
+    gc.disable()
+    try:
+        del hold
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_the_log_says_when_places_run_out(
+    client: Client, caplog: pytest.LogCaptureFixture, waiting: int
+) -> None:
+    places._next_report = 0
+    url = enqueue(client)["url"]
+    holds: list[Any] = []
+    with override_settings(TASKS_API={**settings.TASKS_API, "MAX_WAITING": waiting}):
+        for _ in range(4):
+            client.get(url, headers={"Prefer": LONG}, **{HOLDS: holds})
+    for hold in holds:
+        hold.cancel()
+
+    told = [text for text in caplog.messages if "MAX_WAITING" in text]
+    assert (
+        told
+        == ["A request could not wait: 1 of 1 places (MAX_WAITING) are taken, 0 of them by streams"]
+        * waiting
+    )
 
 
 def test_a_request_that_waits_is_counted_once(tasks_client: models.Client, ask: Ask) -> None:
