@@ -82,6 +82,14 @@ class Environment(DeclaredSettings):
             "expected": "a random text of at least 32 characters, such as `openssl rand -hex 32` prints"
         },
     )
+    secret_key_fallbacks: Strings = Field(
+        (),
+        repr=False,
+        description=(
+            "earlier values of `SECRET_KEY`: what was signed with them, such as task tokens, cursors and "
+            "sessions, is still valid"
+        ),
+    )
     allowed_hosts: Strings = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         description="the allowed values of `Host`; `/livez` and `/readyz` accept any",

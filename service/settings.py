@@ -21,6 +21,7 @@ DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECRET_KEY = secret_key(environment, database)
+SECRET_KEY_FALLBACKS = list(environment.secret_key_fallbacks)
 DEBUG = environment.debug
 ALLOWED_HOSTS = environment.allowed_hosts
 

@@ -154,7 +154,7 @@ def test_several_wrong_variables_are_told_at_once_and_no_secret_is() -> None:
         "PUBLIC_URL must be a URL, such as https://tasks.example.org, not 'https://['.",
         "RETENTION_DAYS_FAILED must be a whole number, 0 to 36500, not 36501.",
     ]
-    secrets = dict.fromkeys(("SECRET_KEY", "CACHE_URL", "EMAIL_URL"), HUSH)
+    secrets = dict.fromkeys(("SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHE_URL", "EMAIL_URL"), HUSH)
     assert HUSH not in repr(read_environment(secrets))
 
 
@@ -174,6 +174,18 @@ def test_a_secret_key_that_is_easy_to_guess_is_refused(given: str, tmp_path: Pat
         ImproperlyConfigured, match=r"^SECRET_KEY must be a random text of at least"
     ):
         read_environment({"SECRET_KEY": given})
+
+
+def test_a_secret_key_can_be_replaced() -> None:
+    old, older = HUSH + "-1", HUSH + "-2"
+    code = "from django.conf import settings; print(settings.SECRET_KEY_FALLBACKS)"
+    shown = manage(
+        *("shell", "--verbosity=0", f"--command={code}"),
+        SECRET_KEY=HUSH,
+        SECRET_KEY_FALLBACKS=f"{old},{older}",
+    )
+
+    assert shown.stdout == f"{[old, older]}\n", shown.stderr
 
 
 def test_a_command_does_not_start_with_such_a_key() -> None:
