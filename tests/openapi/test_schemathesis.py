@@ -12,8 +12,8 @@ from tests.openapi import tools
 
 @pytest.mark.postgres
 def test_every_check_of_schemathesis_passes(start_service: StartService, tmp_path: Path) -> None:
-    # Without a worker, which would sleep as long as it is told to.
-    service = start_service(worker=False)
+    # Without a worker, which would sleep as long as it is told to, so that waiting would be in vain.
+    service = start_service({"MAX_WAITING": "0"}, worker=False)
     key = service.create_client("fuzzer", *(f"--scope={scope}" for scope in Scope.values))
     tools.run(
         *(tools.SCRIPTS / "schemathesis", "--config-file", tools.HERE / "schemathesis.toml"),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import HttpRequest, HttpResponse
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
@@ -27,6 +27,8 @@ SECONDS = "expires_in_seconds"
 
 class TaskTokenRequestRepresentation(TypedDict):
     """How long a token is to be valid."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     expires_in_seconds: NotRequired[Annotated[int | None, Field(ge=1, le=task_tokens.MAX_SECONDS)]]
 
