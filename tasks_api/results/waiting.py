@@ -11,7 +11,8 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -139,27 +140,35 @@ class Poller:
                     self._thread = None
                     return []
                 if not self._ticks:
-                    # What an error has left behind.
+                    # What an error has left behind; it may be given up meanwhile.
                     for watch in list(self._watches):
                         self._plan(watch)
-                self._changed.wait(max(self._ticks[0] * TICK_SECONDS - now, 0))
+                    continue
+                self._changed.wait(self._ticks[0] * TICK_SECONDS - now)
 
     def _look(self, due: list[Watch]) -> None:
         earliest = 0.0
+        over: list[Watch] = []
+        errors: list[Exception] = []
         by_store: dict[Hashable, list[Watch]] = defaultdict(list)
         for watch in due:
             by_store[watch.awaited.adapter.store].append(watch)
-        errors = [error for watches in by_store.values() if (error := self._look_in(watches))]
-        try:
-            with database_answers_within(LOOK_SECONDS):
-                self._judge()
-        except Exception as error:
-            errors.append(error)
+        looks: list[Callable[[], list[Watch]]]
+        looks = [partial(self._over, watches) for watches in by_store.values()]
+        for look in (*looks, self._refused):
+            try:
+                with database_answers_within(LOOK_SECONDS):
+                    over += look()
+            except Exception as error:
+                errors.append(error)
         if errors:
             earliest = time.monotonic() + PAUSE_SECONDS
             connections.close_all()
+        # Before any watch ends: whoever answers then asks whether the look has failed.
         self._report(errors)
         now = time.monotonic()
+        for watch in over:
+            self._end(watch)
         for watch in due:
             if watch.deadline <= now and watch in self._watches:
                 watch.was_in_vain = True
@@ -169,29 +178,26 @@ class Poller:
                 if watch in self._watches:
                     self._plan(watch, earliest)
 
-    def _look_in(self, watches: list[Watch]) -> Exception | None:
-        """End the watches of one store that are over; return the error that has prevented it."""
+    def _over(self, watches: list[Watch]) -> list[Watch]:
+        """Return those, all of one store, for which what is awaited has happened."""
         adapter = watches[0].awaited.adapter
         members: Mapping[str, Mapping[str, Any]] = {}
-        try:
-            with database_answers_within(LOOK_SECONDS):
-                states = adapter.states(list({watch.awaited.task_id for watch in watches}))
-                changing = {watch.awaited.task_id for watch in watches if watch.awaited.seen}
-                if task_members and changing:
-                    members = values_of_members(list(adapter.pick(list(changing))))
-        except Exception as error:
-            return error
+        states = adapter.states(list({watch.awaited.task_id for watch in watches}))
+        changing = {watch.awaited.task_id for watch in watches if watch.awaited.seen}
+        if task_members and changing:
+            members = values_of_members(list(adapter.pick(list(changing))))
+        over = []
         for watch in watches:
             task_id = watch.awaited.task_id
             if watch.awaited.is_over(states.get(task_id), members.get(task_id, {})):
-                self._end(watch)
-        return None
+                over.append(watch)
+        return over
 
-    def _judge(self) -> None:
-        """End the watches of clients whose key was revoked, or that may not read any more."""
+    def _refused(self) -> list[Watch]:
+        """Return those of clients whose key was revoked, or that may not read any more, if it is time to ask."""
         now = time.monotonic()
         if now < self._next_judgement:
-            return
+            return []
         self._next_judgement = now + _seconds_between_judgements()
         watches = list(self._watches)
         refused = no_longer_reading({watch.awaited.caller for watch in watches})
@@ -200,9 +206,8 @@ class Poller:
             forget_remembered_keys()
         for watch in watches:
             watch.judged_at = now
-            if watch.awaited.caller in refused:
-                watch.was_refused = True
-                self._end(watch)
+            watch.was_refused = watch.awaited.caller in refused
+        return [watch for watch in watches if watch.was_refused]
 
     def _report(self, errors: list[Exception]) -> None:
         """Log the first failure and the recovery, not each look that fails."""

@@ -13,6 +13,9 @@ from tasks_api.http.protocol.holding import HELD, HOLDS, from_server
 from tasks_api.results.waiting import poller
 from tasks_api.results.watches import Awaited, Watch
 
+HELD_ANSWER_SECONDS = 3.0
+"""How long the database may take for the answer to a request that has waited already, and for an event."""
+
 
 def holds_of(request: HttpRequest) -> list[Any] | None:
     """Return where to put a hold; None if the server cannot hold the request."""

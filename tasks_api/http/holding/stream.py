@@ -10,7 +10,7 @@ from django.db import close_old_connections
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
-from tasks_api.http.holding.hold import close_connections
+from tasks_api.http.holding.hold import HELD_ANSWER_SECONDS, close_connections
 from tasks_api.http.holding.places import Place
 from tasks_api.http.protocol.event_stream import COMMENT, event
 from tasks_api.problems import NotFound, ResultsNotSupported, StoreUnavailable
@@ -19,9 +19,6 @@ from tasks_api.results.watches import Awaited, Watch
 
 HEARTBEAT_SECONDS = 15.0
 SECONDS_BETWEEN_EVENTS = 0.1
-ANSWER_SECONDS = 3.0
-"""How long the database may take for an event."""
-
 END = event("end")
 
 
@@ -107,7 +104,7 @@ class Stream:
 
     def _following(self) -> tuple[bytes, bool]:
         try:
-            with database_answers_within(ANSWER_SECONDS):
+            with database_answers_within(HELD_ANSWER_SECONDS):
                 shown = self._show()
         except (NotFound, ResultsNotSupported):
             # It was removed.

@@ -9,6 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.viewsets import ViewSet
 
 from tasks_api import problems
+from tasks_api.backends import Adapter, StoredTask
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault
 from tasks_api.http.access.task_tokens import PREFIX
@@ -26,7 +27,7 @@ from tasks_api.json_text import json_bytes
 from tasks_api.models import Scope
 from tasks_api.problems import InvalidRequest, TooManyStreams
 from tasks_api.results.members import members_of
-from tasks_api.results.reading import find, read
+from tasks_api.results.reading import find
 from tasks_api.results.representation import represent
 from tasks_api.results.watches import Awaited, appearance_of
 
@@ -83,9 +84,9 @@ class TaskEventViewSet(Resource, ViewSet):
         connection open. A stream that ends without `end` is to be continued with `Last-Event-ID`.
         """
         caller = self.caller
-        task = read(task_id, caller)
-        show = partial(_show, task.id, caller, task_url(request, task.id))
-        shown = show()
+        adapter, task = find(task_id, caller)
+        url = task_url(request, task.id)
+        shown = _shown(adapter, task, caller, url)
         seen_tag = request.META.get("HTTP_LAST_EVENT_ID", "")
         if shown.is_finished and shown.tag == seen_tag:
             # A browser does not connect again then.
@@ -96,6 +97,7 @@ class TaskEventViewSet(Resource, ViewSet):
         request.META.pop("HTTP_ACCEPT_ENCODING", None)
         if shown.is_finished:
             return HttpResponse(last_events(shown), headers=HEADERS)
+        show = partial(_show, task.id, caller, url)
         stream = Stream(self._take_place(request), show, shown=shown, seen_tag=seen_tag)
         holds = holds_of(request)
         if holds is None:
@@ -137,7 +139,10 @@ def _refused(detail: str) -> InvalidRequest:
 
 
 def _show(task_id: str, caller: Caller, url: str) -> Shown:
-    adapter, task = find(task_id, caller)
+    return _shown(*find(task_id, caller), caller, url)
+
+
+def _shown(adapter: Adapter, task: StoredTask, caller: Caller, url: str) -> Shown:
     # Before the rest is read: what changes meanwhile has not been seen.
     seen = appearance_of(task)
     members = members_of([task], caller)[task.id]

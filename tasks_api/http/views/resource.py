@@ -15,7 +15,7 @@ from tasks_api.faults import MAX_FAULTS, MAX_POINTER_LENGTH, Fault, shortened
 from tasks_api.http.access.authentication import require_caller
 from tasks_api.http.access.permissions import require_scope
 from tasks_api.http.access.rates import Allowance, spend
-from tasks_api.http.holding.hold import Hold, held
+from tasks_api.http.holding.hold import HELD_ANSWER_SECONDS, Hold, held
 from tasks_api.http.openapi.document import OperationSchema
 from tasks_api.http.openapi.operation import Operation
 from tasks_api.http.protocol import request_id
@@ -26,9 +26,6 @@ from tasks_api.http.protocol.problem_json import problem_response, reported
 from tasks_api.http.protocol.responses import empty_response
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, StoreUnavailable, Throttled
 from tasks_api.results.waiting import poller
-
-HELD_ANSWER_SECONDS = 3.0
-"""How long the database may take for the answer to a request that has waited already."""
 
 _WITHOUT_TASK = {404, 501, 503}
 """The statuses of answers that do not say what has become of a task."""
