@@ -40,7 +40,6 @@ class Poller:
 
     Attributes:
         is_stopping: whether the process is about to stop, so that nothing waits any more.
-        has_failed: whether the last look has failed, so that the database had better not be asked for answers.
 
     """
 
@@ -52,7 +51,7 @@ class Poller:
         self._due: dict[int, list[Watch]] = {}
         self._ticks: list[int] = []
         self._thread: threading.Thread | None = None
-        self.is_stopping = self.has_failed = False
+        self.is_stopping = self._has_failed = False
         self._next_judgement = math.inf
 
     def add(self, watch: Watch) -> None:
@@ -164,14 +163,13 @@ class Poller:
         if errors:
             earliest = time.monotonic() + PAUSE_SECONDS
             connections.close_all()
-        # Before any watch ends: whoever answers then asks whether the look has failed.
         self._report(errors)
         now = time.monotonic()
         for watch in over:
             self._end(watch)
         for watch in due:
             if watch.deadline <= now and watch in self._watches:
-                watch.was_in_vain = True
+                watch.was_in_vain, watch.was_blind = True, bool(errors)
                 self._end(watch)
         with self._changed:
             for watch in due:
@@ -211,7 +209,7 @@ class Poller:
 
     def _report(self, errors: list[Exception]) -> None:
         """Log the first failure and the recovery, not each look that fails."""
-        had_failed, self.has_failed = self.has_failed, bool(errors)
+        had_failed, self._has_failed = self._has_failed, bool(errors)
         if had_failed and not errors:
             logger.info("The tasks that requests wait for can be read again")
         for error in [] if had_failed else errors[:1]:

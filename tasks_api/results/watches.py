@@ -66,6 +66,7 @@ class Watch:
         judged_at: when it was last checked that the caller may read the task.
         was_refused: whether it has ended because the caller may not read the task any more.
         was_in_vain: whether it has ended because the time was up.
+        was_blind: whether the task could not be looked at then, so that the database had better not be asked again.
 
     """
 
@@ -78,6 +79,7 @@ class Watch:
     deadline: float = field(init=False)
     was_refused: bool = False
     was_in_vain: bool = False
+    was_blind: bool = False
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.seconds

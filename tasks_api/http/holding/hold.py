@@ -95,6 +95,11 @@ class Hold:
         self.place.give_back()
         return self._watch is None or poller.discard(self._watch)
 
+    @property
+    def was_blind(self) -> bool:
+        """Whether the task could not be looked at when the time was up."""
+        return self._watch is not None and self._watch.was_blind
+
     def wait(self) -> None:
         """Wait in this thread, without its connections to databases."""
         is_over = threading.Event()

@@ -25,7 +25,6 @@ from tasks_api.http.protocol.negotiation import check_accept
 from tasks_api.http.protocol.problem_json import problem_response, reported
 from tasks_api.http.protocol.responses import empty_response
 from tasks_api.problems import InvalidRequest, MethodNotAllowed, StoreUnavailable, Throttled
-from tasks_api.results.waiting import poller
 
 _WITHOUT_TASK = {404, 501, 503}
 """The statuses of answers that do not say what has become of a task."""
@@ -105,7 +104,7 @@ class Resource(APIView):
         self.allowance, self.is_counted = hold.allowance, True
         with database_answers_within(HELD_ANSWER_SECONDS):
             try:
-                if poller.has_failed:
+                if hold.was_blind:
                     # All who wait would wait once more, one after the other.
                     raise StoreUnavailable
                 self.check_request(request)
