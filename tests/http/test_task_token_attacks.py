@@ -257,7 +257,7 @@ def test_a_report_of_an_error_does_not_have_it(
 
     got_request_exception.connect(report)
     try:
-        with patch("tasks_api.http.views.events.read", side_effect=RuntimeError("broken")):
+        with patch("tasks_api.http.views.events.find", side_effect=RuntimeError("broken")):
             # As gunicorn tells the application of it.
             told = {"RAW_URI": f"/tasks/{task['id']}/events/?token={query.get('token')}"}
             response = asking.get(f"{task['url']}events/", query, **told)
