@@ -117,22 +117,39 @@ async def leave_session_later() -> None:
 
 @task
 def tell_session() -> dict[str, Any]:
-    """Tell what is left of what other tasks have set."""
+    """Tell what is left of what other tasks have set, in this session and in others that are still open."""
     gc.enable()
-    left: dict[str, Any] = {"tables": temporary_tables(connection)}
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            for name in ("query_only", "busy_timeout"):
-                cursor.execute(f"PRAGMA {name}")
-                left[name] = cursor.fetchone()[0]
-            return left
-        cursor.execute("SHOW statement_timeout")
-        left["statement_timeout"] = cursor.fetchone()[0]
-        cursor.execute("SHOW default_transaction_read_only")
-        left["read_only"] = cursor.fetchone()[0]
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-        left["locks"] = cursor.fetchone()[0]
+    questions = {
+        "postgresql": {
+            "statement_timeout": "SHOW statement_timeout",
+            "read_only": "SHOW default_transaction_read_only",
+        },
+        "sqlite": {"query_only": "PRAGMA query_only", "busy_timeout": "PRAGMA busy_timeout"},
+    }[connection.vendor]
+    left = {name: value_of(question) for name, question in questions.items()}
+    left["locks"] = what_stays(advisory_locks)
+    left["tables"] = temporary_tables(connection)
     return left
+
+
+def what_stays[Found](look: Callable[[], Found]) -> Found:
+    """Look again while there is something: the server ends a session only after its client has closed it."""
+    deadline = time.monotonic() + 10
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def advisory_locks() -> int:
+    if connection.vendor == "sqlite":
+        return 0
+    return int(value_of("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
+
+
+def value_of(question: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0]
 
 
 def temporary_tables(connection: Any) -> list[str]:
@@ -140,9 +157,13 @@ def temporary_tables(connection: Any) -> list[str]:
         "postgresql": "SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'",
         "sqlite": "SELECT name FROM sqlite_temp_master",
     }[connection.vendor]
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return [name for (name,) in cursor.fetchall()]
+
+    def look() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return [name for (name,) in cursor.fetchall()]
+
+    return what_stays(look)
 
 
 @task
