@@ -135,10 +135,9 @@ def test_a_claim_is_read_by_the_tables_own_index(client: Client, statistics: str
 
 
 def test_a_task_is_read_by_its_key(client: Client) -> None:
-    sql, _ = select_row._compiled
     key = DBTaskResult._meta.pk.get_db_prep_value(row(7).pk, connection)
 
-    assert_reads_by(plan(sql, [key]), PRIMARY_KEY[connection.vendor])
+    assert_reads_by(plan(select_row._statement, [key]), PRIMARY_KEY[connection.vendor])
 
 
 def test_what_finished_long_ago_is_found_by_its_index(client: Client) -> None:

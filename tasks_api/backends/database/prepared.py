@@ -15,64 +15,64 @@ MAX_ROWS = 1000
 """How many rows one statement inserts at most."""
 
 
-class SelectByKey:
-    """Reads some columns of the row with a primary key, converted as by their model fields."""
+class _Select:
+    """Selects some columns of rows by primary key, converted as by their model fields."""
 
     def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
         self._model = model
         self._columns = tuple(columns)
 
+    @property
+    def _connection(self) -> BaseDatabaseWrapper:
+        return connections[self._model._default_manager.db]
+
+    @cached_property
+    def _compiled(self) -> tuple[str, dict[int, Any]]:
+        """The statement up to the condition of the key, and the converters of columns by position."""
+        manager = self._model._default_manager
+        query = manager.order_by().values_list(*self._columns).query
+        compiler: Any = query.get_compiler(using=manager.db)
+        sql, _ = compiler.as_sql()
+        key = self._connection.ops.quote_name(self._model._meta.pk.column or "")
+        head = f"{sql} WHERE {key} "
+        return head, compiler.get_converters([column for column, *_ in compiler.select])
+
+
+class SelectByKey(_Select):
+    """Reads the columns of the row with a primary key."""
+
+    @cached_property
+    def _statement(self) -> str:
+        return f"{self._compiled[0]}= %s"
+
     def __call__(self, key: Any) -> dict[str, Any] | None:
         """Return the columns by name, or None if there is no such row."""
-        manager = self._model._default_manager
-        connection = connections[manager.db]
-        sql, converters = self._compiled
+        connection = self._connection
+        converters = self._compiled[1]
         parameter = _prepared(self._model._meta.pk, key, connection)
         with connection.cursor() as cursor:
-            cursor.execute(sql, [parameter])
+            cursor.execute(self._statement, [parameter])
             row = cursor.fetchone()
         if row is None:
             return None
         return dict(zip(self._columns, _converted(row, converters, connection), strict=True))
 
-    @cached_property
-    def _compiled(self) -> tuple[str, dict[int, Any]]:
-        manager = self._model._default_manager
-        query = manager.filter(pk=self._model._meta.pk.to_python("0" * 32)).order_by()
-        compiler: Any = query.values_list(*self._columns).query.get_compiler(using=manager.db)
-        sql, _ = compiler.as_sql()
-        return sql, compiler.get_converters([column for column, *_ in compiler.select])
 
-
-class SelectByKeys:
-    """Reads some columns of the rows with these primary keys, in no order."""
-
-    def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
-        self._model = model
-        self._columns = tuple(columns)
+class SelectByKeys(_Select):
+    """Reads the columns of the rows with these primary keys, in no order."""
 
     def __call__(self, keys: Sequence[Any]) -> Iterator[list[Any]]:
         """Yield the columns of each row that exists; one statement for a thousand keys."""
-        connection = connections[self._model._default_manager.db]
+        connection = self._connection
         head, converters = self._compiled
         most = connection.features.max_query_params or MAX_ROWS
         for portion in batched(keys, min(most, MAX_ROWS)):
             parameters = [_prepared(self._model._meta.pk, key, connection) for key in portion]
             places = ", ".join(["%s"] * len(parameters))
             with connection.cursor() as cursor:
-                cursor.execute(f"{head}({places})", parameters)
+                cursor.execute(f"{head}IN ({places})", parameters)
                 for row in cursor.fetchall():
                     yield _converted(row, converters, connection)
-
-    @cached_property
-    def _compiled(self) -> tuple[str, dict[int, Any]]:
-        manager = self._model._default_manager
-        query = manager.order_by().values_list(*self._columns).query
-        compiler: Any = query.get_compiler(using=manager.db)
-        sql, _ = compiler.as_sql()
-        key = connections[manager.db].ops.quote_name(self._model._meta.pk.column or "")
-        head = f"{sql} WHERE {key} IN "
-        return head, compiler.get_converters([column for column, *_ in compiler.select])
 
 
 class InsertRows:
