@@ -54,8 +54,7 @@ def register_task_member(member: TaskMember) -> None:
 
 def values_of_members(tasks: Sequence[StoredTask]) -> dict[str, dict[str, Any]]:
     """Return the additional members of tasks by their ids, for comparison."""
-    values = {name: member.values(tasks) for name, member in task_members.items()}
-    return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
+    return _by_task(tasks, {name: member.values(tasks) for name, member in task_members.items()})
 
 
 def members_of(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[str, Any]]:
@@ -64,6 +63,12 @@ def members_of(tasks: Sequence[StoredTask], reader: Caller) -> dict[str, dict[st
         name: member.values(tasks) if _is_visible(member, reader) else {}
         for name, member in task_members.items()
     }
+    return _by_task(tasks, values)
+
+
+def _by_task(
+    tasks: Sequence[StoredTask], values: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
     return {task.id: {name: values[name].get(task.id) for name in values} for task in tasks}
 
 
