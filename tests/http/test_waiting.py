@@ -5,7 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +23,7 @@ from tasks_api.http.holding.places import places
 from tasks_api.http.protocol.holding import HELD, HOLDS
 from tasks_api.results.waiting import poller
 from tests.http.test_hostile_bodies import assert_problem
+from tests.http.test_no_longer_reading import CHANGES, refuse
 from tests.live_service import DEADLINE, bearer, wait_until
 from tests.task_backends import DUMMY, IMMEDIATE, default_backend
 
@@ -402,7 +403,7 @@ def test_a_request_that_waits_is_counted_once(tasks_client: models.Client, ask: 
 # What happens meanwhile.
 
 
-@pytest.mark.parametrize("change", ["revoked", "expired", "disabled", "without scope"])
+@pytest.mark.parametrize("change", CHANGES)
 def test_who_may_not_read_any_more_does_not_wait_any_longer(
     tasks_client: models.Client, client: Client, ask: Ask, change: str
 ) -> None:
@@ -410,15 +411,8 @@ def test_who_may_not_read_any_more_does_not_wait_any_longer(
     with override_settings(TASKS_API={**settings.TASKS_API, "REMEMBER_KEYS_SECONDS": 1}):
         asked = ask("get", task["url"])
         until_watched(1)
-        if change == "revoked":
-            models.ClientKey.objects.revoke()
-        elif change == "expired":
-            models.ClientKey.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
-        elif change == "disabled":
-            models.Client.objects.update(is_enabled=False)
-        else:
-            models.Client.objects.update(scopes=["enqueue"])
-        response = asked.result(DEADLINE)
+        with refuse(change):
+            response = asked.result(DEADLINE)
 
     if change == "without scope":
         assert_problem(response, 403, "insufficient_scope")

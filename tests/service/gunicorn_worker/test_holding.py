@@ -87,6 +87,18 @@ def test_what_ends_while_a_thread_looks_for_the_client_is_served(place: Place) -
     assert place.lined_up() == [place.connection]
 
 
+def assert_only_its_own_end_counts(place: Place, late: Callable[[], object]) -> None:
+    """Hold another request, which the late end of an earlier one leaves alone."""
+    assert place.reception.turns.take_this(place.connection)
+    exchange = place.hold(Held())
+
+    late()
+    assert place.lined_up() == []
+
+    exchange.hold.end()
+    assert place.lined_up() == [place.connection]
+
+
 def test_an_end_that_is_late_takes_no_other_connection_with_the_number(place: Place) -> None:
     late = place.hold(Held()).hold.end
     place.reception.close(place.connection)
@@ -94,26 +106,12 @@ def test_an_end_that_is_late_takes_no_other_connection_with_the_number(place: Pl
     number = place.connection.file
     place.connection, place.client = pair_of(place.reception.turns)
     assert place.connection.file == number
-    assert place.reception.turns.take_this(place.connection)
-    exchange = place.hold(Held())
-
-    late()
-    assert place.lined_up() == []
-
-    exchange.hold.end()
-    assert place.lined_up() == [place.connection]
+    assert_only_its_own_end_counts(place, late)
 
 
 def test_an_end_that_is_late_does_not_end_the_next_wait(place: Place) -> None:
     late = place.hold(Held()).hold.end
-    assert place.reception.turns.take_this(place.connection)
-    exchange = place.hold(Held())
-
-    late()
-    assert place.lined_up() == []
-
-    exchange.hold.end()
-    assert place.lined_up() == [place.connection]
+    assert_only_its_own_end_counts(place, late)
 
 
 def test_a_held_connection_is_not_closed_as_idle(place: Place) -> None:
