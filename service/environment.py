@@ -192,8 +192,8 @@ FIELDS_BY_KEY = {
 }
 """The field of the environment for each key of `TASKS_API`, both in lower case."""
 
-# A project decides for itself what becomes of its tasks.
-# Its servers hold requests without a thread.
+# Where a project decides for itself what becomes of its tasks, and its server may need a thread for each request that
+# waits.
 _OWN_DEFAULTS = {"retention_days": 14, "max_waiting": 500}
 _SHARED: dict[str, Any] = {
     key: (
