@@ -68,8 +68,9 @@ class Got:
         for response in self.responses:
             parts += [response.url, repr(response.all_headers())]
             parts.append(repr(response.request.all_headers()))
-            is_stream = "text/event-stream" in response.headers.get("content-type", "")
-            if not is_stream and response.status not in {204, 304}:
+            # The browser need not keep the bodies of streams, also refused ones, and of preflights.
+            has_body = response.request.method != "OPTIONS" and response.status not in {204, 304}
+            if has_body and response.request.resource_type in {"document", "fetch"}:
                 parts.append(response.text())
         return "\n".join(parts)
 
