@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from tasks_api.declared_settings import DeclaredSettings, Strings
+from tasks_api.policy_options import PolicyOptions, options_from
 
 MAX_BYTES = 100_000_000
 MAX_RETENTION_DAYS = 36_500
@@ -21,6 +22,20 @@ def _http_url(text: str) -> str:
     if text and not (url.netloc and text.startswith(("http://", "https://"))):
         raise ValueError
     return text
+
+
+def _policies(given: Any) -> dict[str, PolicyOptions]:
+    if not isinstance(given, dict):
+        raise ValueError
+    checked = {}
+    for pattern, options in given.items():
+        if not isinstance(pattern, str) or not isinstance(options, dict):
+            raise ValueError(f"{pattern}: should be a dict")
+        try:
+            checked[pattern] = options_from(options)
+        except ValueError as error:
+            raise ValueError(f"{pattern}: {error}") from None
+    return checked
 
 
 class TasksApiSettings(DeclaredSettings):
@@ -114,6 +129,19 @@ class TasksApiSettings(DeclaredSettings):
             "fnmatch patterns of the task types that are safe to run twice: such a task that is "
             "lost with its worker is requeued once"
         ),
+    )
+    policies: Annotated[dict[str, PolicyOptions], BeforeValidator(_policies)] = Field(
+        {},
+        description=(
+            "what applies to attempts of tasks, by fnmatch patterns of task types: a dict of "
+            "`max_attempts`, `backoff`, `retry_on`, `timeout_seconds` and `stop_grace_seconds`, which "
+            "overrides what `@policy` says at the function; of several patterns that match, the last one counts"
+        ),
+        json_schema_extra={
+            "expected": (
+                'an object such as {"shop.tasks.*": {"max_attempts": 5, "timeout_seconds": 30}}'
+            )
+        },
     )
     retention_days: int = Field(
         0,

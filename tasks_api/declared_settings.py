@@ -52,15 +52,18 @@ class DeclaredSettings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             # Report a list only once, however many of its entries are wrong.
-            names = dict.fromkeys(fault["loc"][0] for fault in error.errors())
+            faults = {fault["loc"][0]: fault["msg"] for fault in reversed(error.errors())}
         schemas = cls.schemas()
         lines = []
-        for name in names:
+        for name, message in reversed(faults.items()):
             called = f"{within}[{name!r}]" if within else name
             if name in schemas:
                 is_secret = not cls.model_fields[str(name).lower()].repr
                 not_this = "" if is_secret else f", not {shortened(given[str(name)])}"
-                lines.append(f"{called} must be {cls.expected(schemas[str(name)])}{not_this}.")
+                # What a validator of ours has said.
+                reason = message.removeprefix("Value error, ")
+                why = f" ({reason})" if reason not in {"", message} else ""
+                lines.append(f"{called} must be {cls.expected(schemas[str(name)])}{not_this}{why}.")
             else:
                 lines.append(f"{within} has no setting {name!r}; allowed: {', '.join(schemas)}.")
         raise ImproperlyConfigured("\n".join(lines))

@@ -7,8 +7,12 @@ The docstring of a `TaskEnded` is its default message.
 import inspect
 
 
-class TaskEnded(Exception):
-    """The task was ended before its function returned."""
+class TaskEnded(BaseException):
+    """
+    The task was ended before its function returned.
+
+    Not an `Exception`: a task that goes on after whatever its parts raise still ends when it is told to.
+    """
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or " ".join((inspect.getdoc(type(self)) or "").split()))
@@ -24,7 +28,15 @@ class WorkerLost(TaskEnded):
 
 
 class TaskCancelled(TaskEnded):
-    """The task was cancelled before a worker started it."""
+    """The task was cancelled."""
+
+
+class TaskTimedOut(TaskEnded):
+    """The attempt took longer than its time limit."""
+
+
+class TaskExpired(TaskEnded):
+    """No worker had begun the task when it expired."""
 
 
 class ResultNotStorable(TaskEnded):

@@ -10,8 +10,10 @@ from django.tasks.backends.dummy import DummyBackend
 from django.tasks.backends.immediate import ImmediateBackend
 
 from tasks_api.backends.base import (
+    NO_LIMITS,
     Call,
     Failure,
+    Limits,
     Position,
     QueueFigures,
     Selection,
@@ -24,9 +26,11 @@ from tasks_api.backends.generic import Adapter
 from tasks_api.conf import reset_when_settings_change
 
 __all__ = [
+    "NO_LIMITS",
     "Adapter",
     "Call",
     "Failure",
+    "Limits",
     "Position",
     "QueueFigures",
     "Selection",

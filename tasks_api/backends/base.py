@@ -7,7 +7,29 @@ from typing import Any, Literal, NamedTuple
 
 from django.tasks import Task
 
+from tasks_api.outcomes import Outcome, outcome_of
+
 FINISHED = frozenset({"SUCCESSFUL", "FAILED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    What a call says of how long and how often the task may be tried; None: nothing.
+
+    Attributes:
+        expires_at: no attempt begins from then on; aware.
+        max_attempts: fewer than the policy allows.
+        timeout_seconds: how long an attempt may take, less than the policy allows.
+
+    """
+
+    expires_at: datetime | None = None
+    max_attempts: int | None = None
+    timeout_seconds: float | None = None
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +48,41 @@ class Call:
     args: list[Any]
     kwargs: dict[str, Any]
     owner: int
+    limits: Limits = NO_LIMITS
     members: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One entry of a task's `errors`."""
+    """
+    One entry of a task's `errors`.
+
+    Attributes:
+        attempt: which attempt failed so, from 1; None if the task was ended while it waited.
+        failed_at: aware.
+        worker_id: who ran the attempt.
+
+    """
 
     exception_class_path: str
     traceback: str
+    attempt: int | None = None
+    failed_at: datetime | None = None
+    worker_id: str | None = None
 
 
 class State(NamedTuple):
-    """What is looked at to see whether a task has changed: if it has, its states differ. Times are aware."""
+    """
+    What is looked at to see whether a task has changed: if it has, its states differ. Times are aware.
+
+    `started_at` is when the last attempt began.
+    """
 
     status: str
     run_after: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    cancel_requested_at: datetime | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -57,6 +96,14 @@ class StoredTask:
 
     It has the task's path instead of the task, so that a task whose code was removed can still be
     read. `run_after` is None for a task that was not deferred. All times are aware.
+
+    Attributes:
+        started_at: when the first attempt began.
+        last_attempted_at: when the last one did.
+        errors: of each failed attempt, oldest first.
+        limits: what its call has said; its policy may say more.
+        cancel_requested_at: when a client cancelled it while it ran.
+
     """
 
     id: str
@@ -75,10 +122,23 @@ class StoredTask:
     worker_ids: list[str]
     return_value: Any
     errors: list[Failure]
+    limits: Limits = NO_LIMITS
+    cancel_requested_at: datetime | None = None
 
     @property
     def state(self) -> State:
-        return State(self.status, self.run_after, self.started_at, self.finished_at)
+        return State(
+            status=self.status,
+            run_after=self.run_after,
+            started_at=self.last_attempted_at,
+            finished_at=self.finished_at,
+            cancel_requested_at=self.cancel_requested_at,
+        )
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of it; None before its end."""
+        return outcome_of(self.status, self.errors[-1].exception_class_path if self.errors else "")
 
     @property
     def is_finished(self) -> bool:
@@ -95,6 +155,7 @@ class Selection:
     """
 
     statuses: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     queue_name: str | None = None
     enqueued_after: datetime | None = None

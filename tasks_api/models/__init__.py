@@ -21,6 +21,7 @@ from tasks_api.models.scope import (
     validate_scopes,
 )
 from tasks_api.models.task_owner import TaskOwner
+from tasks_api.models.task_run import TaskRun
 from tasks_api.models.worker import Worker, WorkerQuerySet
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Scope",
     "Spent",
     "TaskOwner",
+    "TaskRun",
     "Worker",
     "WorkerQuerySet",
     "every_task",
