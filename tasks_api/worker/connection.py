@@ -19,6 +19,9 @@ from tasks_api.conf import tasks_api_settings
 # which is that of a connection that is closed.
 _PSYCOPG_IN_TRANSACTION = {1, 2, 3}
 
+CANCEL_SECONDS = 1.0
+"""How long a server may take to be told to stop what it does."""
+
 
 def answer_seconds() -> float:
     """
@@ -124,6 +127,18 @@ class ConnectionsOfOtherThreads:
             connection.inc_thread_sharing()
             _close(connection)
         return was_in_transaction
+
+    def interrupt(self) -> None:
+        """Have what these connections wait for end with an error; may be called from any thread."""
+        with self._lock:
+            opened = list(self._opened)
+        for wrapper in opened:
+            connection = wrapper.connection
+            with suppress(Exception):
+                if wrapper.vendor == "postgresql" and connection is not None:
+                    connection.cancel_safe(timeout=CANCEL_SECONDS)
+                elif wrapper.vendor == "sqlite" and connection is not None:
+                    connection.interrupt()
 
     def _note(self, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         thread = threading.current_thread()

@@ -6,3 +6,5 @@ REPLACE = 1
 """The child cannot go on."""
 RELOAD = 65
 """The child's code has changed: it is to be replaced at once."""
+RENEW = 66
+"""The child has run as many tasks, or takes as much memory, as a process may: it is to be replaced at once."""

@@ -7,6 +7,7 @@ from django.tasks.signals import log_task_started, task_finished, task_started
 
 from tasks_api.results.cancelling import log_task_finished
 from tasks_api.worker.task_row import TaskRow
+from tasks_api.worker.verdicts import Verdict
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -44,6 +45,36 @@ def task_is_finished(task: TaskRow, worker_id: str, duration: float) -> None:
         duration,
         f"\n{task.traceback}" if has_failed else "",
         extra={**_members(task, worker_id), "duration_seconds": round(duration, 6)},
+    )
+
+
+def task_is_tried_again(task: TaskRow, worker_id: str, verdict: Verdict, pause: float) -> None:
+    logger.warning(
+        "Task %s %s %s worker_id=%s attempt=%d failed and is followed by another in %.1f seconds\n%s",
+        task.pk,
+        task.task_path,
+        task.status,
+        worker_id,
+        len(task.worker_ids),
+        pause,
+        verdict.traceback,
+        extra={**_members(task, worker_id), "attempt": len(task.worker_ids)},
+    )
+
+
+def task_is_superseded(task: TaskRow) -> None:
+    logger.warning(
+        "Task %s was ended by another process meanwhile; its result here is dropped", task.pk
+    )
+
+
+def task_is_expired(task: TaskRow) -> None:
+    logger.warning(
+        "Task %s %s %s: no worker had begun it when it expired",
+        task.pk,
+        task.task_path,
+        task.status,
+        extra={"task_id": str(task.pk), "task": task.task_path},
     )
 
 

@@ -6,27 +6,50 @@ that counts as lost; the next attempt sees what came of it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any, cast
 from uuid import UUID
 
+from django.db.models.fields.json import KeyTransform
 from django.tasks import TaskResultStatus
-from django_tasks_db.models import DBTaskResult
+from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet
 from django_tasks_db.utils import exclusive_transaction
 
+from tasks_api.backends.base import Limits
+from tasks_api.backends.database.call_limits import MEMBER, limits_of
 from tasks_api.backends.database.clock import now_to_write
-from tasks_api.conf import tasks_api_settings
-from tasks_api.exceptions import WorkerLost
+from tasks_api.exceptions import TaskEnded, WorkerLost
 from tasks_api.models import Worker
-from tasks_api.worker import journal, verdicts
+from tasks_api.worker import attempts, journal, verdicts
 from tasks_api.worker.task_row import TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """
+    Why a worker is gone.
+
+    Attributes:
+        ended: returns what the task with this id has failed with, if not with `WorkerLost`.
+
+    """
+
+    reason: str
+    ended: Callable[[UUID], TaskEnded | None] | None = None
+
+    def error_of(self, task: TaskRow, worker: Worker) -> TaskEnded:
+        """Return what the task of the worker has failed with."""
+        known = self.ended(task.pk) if self.ended is not None else None
+        return known or WorkerLost(
+            f"{WorkerLost()} Worker {worker.pk} on {worker.hostname}: {self.reason}."
+        )
 
 
 def end_lost_worker(
     alias: str,
     worker_id: str,
-    reason: str,
+    loss: Loss,
     *,
     announce: Callable[[str, UUID], object],
     unseen_since: datetime | None = None,
@@ -49,17 +72,17 @@ def end_lost_worker(
             return False
         task = None
         if worker is not None:
-            task = _end_task(alias, worker, reason)
+            task = _end_task(alias, worker, loss)
             worker.delete()
     if task is not None:
-        journal.task_is_lost(task, worker_id, reason)
+        journal.task_is_lost(task, worker_id, loss.reason)
         if task.status == TaskResultStatus.FAILED:
             announce(alias, task.pk)
     return worker is not None or not rows.exists()
 
 
-def _end_task(alias: str, worker: Worker, reason: str) -> TaskRow | None:
-    """Fail the task, or put it back where that is safe, and leave alone what is not this worker's."""
+def _end_task(alias: str, worker: Worker, loss: Loss) -> TaskRow | None:
+    """Fail the task, or put it back where that is allowed, and leave alone what is not this worker's."""
     if worker.current_task is None:
         return None
     tasks = DBTaskResult.objects.using(alias).running().filter(pk=worker.current_task)
@@ -68,13 +91,11 @@ def _end_task(alias: str, worker: Worker, reason: str) -> TaskRow | None:
     task = columns.select_for_update(nowait=True).first()
     if task is None or task.worker_ids[-1:] != [worker.pk]:
         return None
-    if _may_run_again(task):
-        task.status = TaskResultStatus.READY
-        task.started_at = None
-        task.save(update_fields=["status", "started_at"])
+    verdict = verdicts.failed(loss.error_of(task, worker))
+    limits = _limits(tasks)
+    pause = attempts.pause_before_next(task, limits, verdict)
+    if pause is not None and attempts.put_back(alias, task, limits, verdict, pause):
         return task
-    message = f"{WorkerLost()} Worker {worker.pk} on {worker.hostname}: {reason}."
-    verdict = verdicts.failed(WorkerLost(message))
     task.status = verdict.status
     task.finished_at = cast("Any", now_to_write(alias))
     task.exception_class_path = verdict.exception_class_path
@@ -83,7 +104,6 @@ def _end_task(alias: str, worker: Worker, reason: str) -> TaskRow | None:
     return task
 
 
-def _may_run_again(task: TaskRow) -> bool:
-    patterns = tasks_api_settings().requeue_when_lost
-    is_first_attempt = len(task.worker_ids) == 1
-    return is_first_attempt and any(fnmatchcase(task.task_path, pattern) for pattern in patterns)
+def _limits(tasks: DBTaskResultQuerySet) -> Limits:
+    said = tasks.values_list(KeyTransform(MEMBER, "args_kwargs"), flat=True).first()
+    return limits_of({MEMBER: said})

@@ -29,13 +29,20 @@ _SCALARS = {str, int, float, bool, type(None)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The columns of a finished task; `return_value_json` is None for SQL's NULL."""
+    """
+    The columns of a finished task; `return_value_json` is None for SQL's NULL.
+
+    Attributes:
+        kinds: the paths of the exception's class and of those that it derives from, in that order.
+
+    """
 
     status: str
     return_value: Any = None
     return_value_json: str | None = None
     exception_class_path: str = ""
     traceback: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 def successful(return_value: Any, max_bytes: int) -> Verdict:
@@ -108,6 +115,7 @@ def failed(error: BaseException) -> Verdict:
         status=TaskResultStatus.FAILED,
         exception_class_path=class_path(type(error)),
         traceback=_readable_traceback(error),
+        kinds=tuple(class_path(kind) for kind in type(error).__mro__),
     )
 
 
@@ -119,6 +127,7 @@ def refused(verdict: Verdict, refusal: Exception) -> Verdict:
         status=TaskResultStatus.FAILED,
         exception_class_path=path,
         traceback=f"{path}: the database refused its traceback ({reason})",
+        kinds=verdict.kinds,
     )
 
 
@@ -138,15 +147,15 @@ def _readable_traceback(error: BaseException) -> str:
     except Exception as unprintable:
         entries = [f"{type(error).__qualname__}: it cannot be shown ({_shorten(unprintable)})"]
     return storable(
-        _cut(
-            "".join(_cut(entry, MAX_ENTRY_CHARACTERS) for entry in entries),
+        cut(
+            "".join(cut(entry, MAX_ENTRY_CHARACTERS) for entry in entries),
             MAX_TRACEBACK_CHARACTERS,
         )
     )
 
 
-def _cut(text: str, limit: int) -> str:
-    """Leave the middle out: the head says where it happened, the tail what happened."""
+def cut(text: str, limit: int) -> str:
+    """Leave the middle of a longer text out: the head says where it happened, the tail what happened."""
     if len(text) <= limit:
         return text
     half = limit // 2 - 32

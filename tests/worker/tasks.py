@@ -1,14 +1,18 @@
 """Tasks that behave, and tasks that do what no task should."""
 
 import asyncio
+import itertools
 import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,8 @@ from django.dispatch import receiver
 from django.tasks import TaskContext, task
 from django.tasks.signals import task_finished, task_started
 from django_tasks_db.models import DBTaskResult
+
+from tasks_api.policies import policy
 
 logger = logging.getLogger("tests.worker")
 
@@ -71,6 +77,155 @@ def safe_to_run_twice(path: str, seconds: float) -> None:
 @task(takes_context=True)
 def tell_attempt(context: TaskContext) -> int:
     return context.attempt
+
+
+# Attempts that fail, and tasks that are told to stop.
+
+
+@task
+@policy(max_attempts=3, backoff={"initial": 0.05, "jitter": 0})
+def fail_until(path: str, attempt: int) -> int:
+    """Succeed in this attempt, the first being 1."""
+    with Path(path).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    reached = len(Path(path).read_text().splitlines())
+    if reached < attempt:
+        raise ValueError(f"attempt {reached}")
+    return reached
+
+
+@task
+@policy(max_attempts=3, retry_on=[OSError], backoff={"initial": 0})
+def fail_with(kind: str) -> None:
+    raise {"FileNotFoundError": FileNotFoundError, "KeyError": KeyError}[kind](kind)
+
+
+@task
+@policy(timeout_seconds=0.5, stop_grace_seconds=1)
+def take_too_long(path: str) -> None:
+    """Wait for ever, and say in a file how it ended."""
+    try:
+        time.sleep(600)
+    finally:
+        Path(path).write_text("cleaned up")
+
+
+@task
+@policy(timeout_seconds=0.5, stop_grace_seconds=1)
+async def take_too_long_asynchronously(path: str) -> None:
+    try:
+        await asyncio.sleep(600)
+    finally:
+        Path(path).write_text("cleaned up")
+
+
+@task
+@policy(stop_grace_seconds=1)
+def wait_until_cancelled(path: str, how: str) -> str:
+    """Be cancelled while something is done; `path` is written once that has begun."""
+    Path(path).write_text("begun")
+    try:
+        WAITS[how]()
+    except BaseException as error:
+        Path(path).write_text(f"ended by {type(error).__name__}")
+        raise
+    return "not cancelled"
+
+
+def _swallow() -> None:
+    while True:
+        with suppress(BaseException):
+            time.sleep(600)
+
+
+def _compute() -> None:
+    while True:
+        pass
+
+
+def _wait_for_lock() -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def _block_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+    time.sleep(600)
+
+
+def _loop_in_c() -> None:
+    """Never come back to Python, in which signals are looked at."""
+    deque(itertools.count(), maxlen=0)
+
+
+def _wait_for_program() -> None:
+    subprocess.run(["sleep", "600"], check=True)
+
+
+def _query() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_sleep(600)")
+        else:
+            cursor.execute(ENDLESS_QUERY)
+
+
+def _query_in_transaction() -> None:
+    with transaction.atomic():
+        _query()
+
+
+ENDLESS_QUERY = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+)
+
+WAITS = {
+    "sleep": lambda: time.sleep(600),
+    "swallow": _swallow,
+    "compute": _compute,
+    "lock": _wait_for_lock,
+    "block signals": _block_signals,
+    "in C": _loop_in_c,
+    "program": _wait_for_program,
+    "query": _query,
+    "transaction": _query_in_transaction,
+}
+
+
+@task
+@policy(stop_grace_seconds=1)
+async def wait_until_cancelled_asynchronously(path: str, how: str) -> str:
+    Path(path).write_text("begun")
+    try:
+        await ASYNCHRONOUS_WAITS[how]()
+    except BaseException as error:
+        Path(path).write_text(f"ended by {type(error).__name__}")
+        raise
+    return "not cancelled"
+
+
+async def _compute_asynchronously() -> None:
+    _compute()
+
+
+async def _swallow_asynchronously() -> None:
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(600)
+
+
+async def _gather() -> None:
+    await asyncio.gather(asyncio.sleep(600), asyncio.sleep(700))
+
+
+ASYNCHRONOUS_WAITS: dict[str, Any] = {
+    "sleep": lambda: asyncio.sleep(600),
+    "gather": _gather,
+    "compute": _compute_asynchronously,
+    "swallow": _swallow_asynchronously,
+    "query": sync_to_async(_query),
+}
 
 
 @task

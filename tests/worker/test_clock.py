@@ -17,7 +17,7 @@ from tasks_api.worker import verdicts
 from tasks_api.worker.child.claims import Claims
 from tasks_api.worker.child.transitions import ready_tasks
 from tasks_api.worker.connection import OwnConnection
-from tasks_api.worker.lost import end_lost_worker
+from tasks_api.worker.lost import Loss, end_lost_worker
 from tests.rows import task_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +74,9 @@ def test_a_task_of_a_lost_worker(claims: Claims) -> None:
     key = store()
     claim(claims)
     announced: list[UUID] = []
-    assert end_lost_worker("default", "a", "gone", announce=lambda _, task: announced.append(task))
+    assert end_lost_worker(
+        "default", "a", Loss("gone"), announce=lambda _, task: announced.append(task)
+    )
 
     row = DBTaskResult.objects.get(pk=key)
     assert (row.status, announced) == ("FAILED", [key])

@@ -1,6 +1,7 @@
 """How a task is called, which signals are sent when, and what is left of it afterwards."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,8 +22,10 @@ from tasks_api.models import Worker
 from tasks_api.worker.child.claims import Claims
 from tasks_api.worker.child.coroutines import run_coroutine
 from tasks_api.worker.child.running import TaskRunner
+from tasks_api.worker.child.stops import Stops
 from tasks_api.worker.child.transitions import ready_tasks
 from tasks_api.worker.connection import OwnConnection
+from tasks_api.worker.shared_page import SharedPage
 from tests.rows import task_row
 from tests.worker import tasks
 from tests.worker.conftest import Store, Workers
@@ -48,13 +51,21 @@ def run_by_stock_worker(row: DBTaskResult[Any, Any]) -> None:
     ).run_task(row)
 
 
+def new_page() -> SharedPage:
+    page, file = SharedPage.create()
+    os.close(file)
+    return page
+
+
 def run_by_ours(row: DBTaskResult[Any, Any]) -> None:
     Worker.objects.update_or_create(worker_id=WORKER_ID, defaults={"hostname": "here", "pid": 1})
     with closing(OwnConnection(row._state.db)) as connection:
         claims = Claims(connection, WORKER_ID, ready_tasks("default", ["*"], []), 30)
         runner = TaskRunner(
             WORKER_ID,
+            new_page(),
             lambda task, verdict: claims.finish(task, verdict, claim_next=False),
+            claims.put_back,
             max_result_bytes=10_000,
         )
         claimed = claims.next(may_claim=True)
@@ -259,6 +270,7 @@ def test_receivers_of_ours_are_given_the_return_value_as_it_is_stored(
 
 def test_the_thread_of_a_coroutines_synchronous_code_ends_with_it() -> None:
     threads: list[threading.Thread] = []
+    stops = Stops(new_page())
 
     async def exit_from_another() -> None:
         threads.append(await sync_to_async(threading.current_thread)())
@@ -267,8 +279,8 @@ def test_the_thread_of_a_coroutines_synchronous_code_ends_with_it() -> None:
         await other
 
     with pytest.raises(SystemExit):
-        run_coroutine(exit_from_another)
-    threads.append(run_coroutine(sync_to_async(threading.current_thread)))
+        run_coroutine(exit_from_another, stops, lambda: None)
+    threads.append(run_coroutine(sync_to_async(threading.current_thread), stops, lambda: None))
 
     assert [thread.is_alive() for thread in threads] == [False, False]
 

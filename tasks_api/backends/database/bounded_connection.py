@@ -5,9 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from django.db import DatabaseError, InterfaceError, connections
 from psycopg import capabilities, errors
 
 from tasks_api.backends.database.deadline import allowed_seconds
+from tasks_api.exceptions import TaskEnded
 
 CANCEL_SECONDS = 1.0
 INTERVAL_SECONDS = 0.1
@@ -19,7 +21,7 @@ SUPPORTED = hasattr(errors, "_WaitTimeout")
 
 class BoundedConnection(psycopg.Connection[Any]):
     """
-    Closes itself when the server does not answer within `database_answers_within`.
+    Closes itself when the server does not answer within `database_answers_within`, or who waits is to stop.
 
     A deadline on our side: a server that is stopped runs no `statement_timeout`, and its kernel still
     acknowledges what it is sent, as a proxy does for a server that is gone.
@@ -35,6 +37,15 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(
         self, gen: Any, interval: float = INTERVAL_SECONDS, timeout: float | None = None
     ) -> Any:
+        try:
+            return self._wait_within_bounds(gen, interval, timeout)
+        except TaskEnded:
+            # The task that waits was told to stop: what the server does and sends is nobody's any more.
+            self._give_up()
+            self._leave_django()
+            raise
+
+    def _wait_within_bounds(self, gen: Any, interval: float, timeout: float | None) -> Any:
         if timeout is not None:
             return super().wait(gen, interval, timeout)
         seconds = allowed_seconds()
@@ -56,6 +67,13 @@ class BoundedConnection(psycopg.Connection[Any]):
                 self.cancel_safe(timeout=CANCEL_SECONDS)
         # Not `close()`, which may give it back to a pool.
         self.pgconn.finish()
+
+    def _leave_django(self) -> None:
+        """Have what the task does in its `finally` blocks get a connection that works."""
+        for wrapper in connections.all(initialized_only=True):
+            if wrapper.connection is self:
+                with suppress(DatabaseError, InterfaceError):
+                    wrapper.close()
 
 
 def make_bounded(connection: psycopg.Connection[Any]) -> None:

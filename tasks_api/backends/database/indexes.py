@@ -13,6 +13,8 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Field, Func, Index, Model, Q
 
+from tasks_api.backends.database.expiry import CAN_EXPIRE, EXPIRES_AT
+
 TASKS = ("django_tasks_database", "DBTaskResult")
 
 
@@ -43,6 +45,8 @@ INDEXES = (
         name="tasks_api_finished_at",
         condition=Q(finished_at__isnull=False),
     ),
+    # For the end of tasks that nobody has begun in time: it contains only those that wait.
+    Index(EXPIRES_AT, name="tasks_api_expires_at", condition=CAN_EXPIRE),
 )
 
 # By database vendor: the usable indexes of a table.

@@ -1,4 +1,5 @@
 import logging
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from dataclasses import replace
@@ -22,12 +23,14 @@ from tasks_api.worker.child.parent_pipe import obey_parent, wait_until_registere
 from tasks_api.worker.child.process import Options, WorkerProcess
 from tasks_api.worker.child.reloading import call_when_code_changes
 from tasks_api.worker.connection import bypass_pools
-from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
+from tasks_api.worker.exit_status import DONE, RELOAD, RENEW, REPLACE
 from tasks_api.worker.parent.chores import Chore, doing, registered_chores
+from tasks_api.worker.parent.expiring import EXPIRE
 from tasks_api.worker.parent.heartbeat import Heartbeat
 from tasks_api.worker.parent.init import leave_init_behind
 from tasks_api.worker.parent.pruning import PRUNE
 from tasks_api.worker.parent.supervisor import Supervisor
+from tasks_api.worker.shared_page import SharedPage
 
 
 def positive(value: str) -> int:
@@ -80,6 +83,17 @@ class Command(BaseCommand):
             help="How many tasks each process runs before it ends (default: no limit)",
         )
         parser.add_argument(
+            "--max-tasks-per-child",
+            type=positive,
+            help="How many tasks each process runs before it is replaced (default: no limit)",
+        )
+        parser.add_argument(
+            "--max-memory-per-child",
+            type=positive,
+            metavar="MIB",
+            help="With how much memory a process is replaced, between two tasks (default: no limit)",
+        )
+        parser.add_argument(
             "--no-prune",
             action="store_true",
             help="Do not remove old tasks: other workers, or the command `prune`, do",
@@ -106,12 +120,19 @@ class Command(BaseCommand):
         # What the parent adds for a child.
         parser.add_argument("--worker-id", default="", help=SUPPRESS)
         parser.add_argument("--parent-pipe", type=int, default=-1, help=SUPPRESS)
+        parser.add_argument("--parent-page", type=int, default=-1, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         queue_names = _names(options["queue_name"])
         excluded = _names(options["exclude_queues"])
         if excluded and "*" not in queue_names:
             raise CommandError("--exclude-queues needs all queues: omit --queue-name.")
+        renewed = [options["max_tasks_per_child"], options["max_memory_per_child"]]
+        if options["max_tasks"] is not None and any(renewed):
+            raise CommandError(
+                "--max-tasks ends a process that --max-tasks-per-child or --max-memory-per-child would "
+                "replace: use one of them."
+            )
         if not getattr(self, "_called_from_command_line", False):
             raise CommandError(
                 "Start the worker from a command line: it starts its processes with the same one."
@@ -133,6 +154,8 @@ class Command(BaseCommand):
             interval=options["interval"],
             batch=options["batch"],
             max_tasks=options["max_tasks"],
+            max_tasks_per_child=options["max_tasks_per_child"],
+            max_memory_per_child=options["max_memory_per_child"],
         )
         sys.exit(self._work(alias, child_options, options))
 
@@ -152,7 +175,9 @@ class Command(BaseCommand):
         worker_id, pipe = options["worker_id"], options["parent_pipe"]
         if not wait_until_registered(pipe):
             return REPLACE
-        worker = WorkerProcess(worker_id, child_options, alias)
+        page = SharedPage(options["parent_page"])
+        os.close(options["parent_page"])
+        worker = WorkerProcess(worker_id, child_options, alias, page)
         receivers = {messages.STOP: worker.stop, messages.HEARTBEAT: worker.note_heartbeat}
         obey_parent(pipe, alias, worker_id, receivers)
         if options["reload"] and not options["batch"]:
@@ -162,7 +187,9 @@ class Command(BaseCommand):
         except WorkerCannotGoOn as error:
             journal.logger.error("Worker %s ends and is replaced: %s", worker_id, error)
             return REPLACE
-        return RELOAD if worker.is_outdated else DONE
+        if worker.is_outdated:
+            return RELOAD
+        return RENEW if worker.is_worn else DONE
 
     def _configure_logging(self, verbosity: int) -> None:
         """Show the worker's lines even in a project that configures no logs."""
@@ -173,8 +200,8 @@ class Command(BaseCommand):
 
 
 def _chores(options: dict[str, Any]) -> list[Chore]:
-    """Give the registered chores, with pruning as the options want it."""
-    chores = [chore for chore in registered_chores() if chore != PRUNE]
+    """Give the registered chores and the worker's own, with pruning as the options want it."""
+    chores = [EXPIRE, *(chore for chore in registered_chores() if chore != PRUNE)]
     if not options["no_prune"]:
         chores.append(replace(PRUNE, every=options["prune_interval"]))
     return chores

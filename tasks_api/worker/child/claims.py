@@ -14,9 +14,10 @@ from uuid import UUID
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResultQuerySet
 
+from tasks_api.backends.base import Limits
 from tasks_api.backends.database.failures import DATABASE_ERRORS, is_unavailable, sqlstate
 from tasks_api.models import Worker
-from tasks_api.worker.child.transitions import Commit, Transitions
+from tasks_api.worker.child.transitions import Commit, PutBack, Transitions
 from tasks_api.worker.connection import OwnConnection
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
@@ -133,13 +134,24 @@ class Claims:
             DatabaseError: the database is there and refuses this verdict.
 
         """
+        return self._patiently(task, lambda: self._finish(task, verdict, claim_next=claim_next))
+
+    def put_back(self, task: TaskRow, limits: Limits, verdict: Verdict, pause: float) -> bool:
+        """
+        Have a task tried again in so many seconds; False if that has been overtaken, and it is to be finished.
+
+        Raises what `finish` raises.
+        """
+        return self._patiently(task, lambda: self._put_back(task, limits, verdict, pause))
+
+    def _patiently[Answer](self, task: TaskRow, store: Callable[[], Answer]) -> Answer:
         last_answer_at = time.monotonic()
         retry_after = FIRST_RETRY_SECONDS
         refusals = 0
         while True:
             try:
                 with self._connection.in_use():
-                    return self._finish(task, verdict, claim_next=claim_next)
+                    return store()
             except DATABASE_ERRORS as error:
                 self._lose_connection(error)
                 # A refusal counts when a new connection repeats it.
@@ -170,6 +182,17 @@ class Claims:
         if finished_at is None:
             raise Superseded
         return finished_at
+
+    def _put_back(self, task: TaskRow, limits: Limits, verdict: Verdict, pause: float) -> bool:
+        if self._is_unsure and self._current_task() != task.pk:
+            # The lost answer was a success.
+            return True
+        result = self._transitions.put_back(task, limits, verdict, pause)
+        self._is_unsure = False
+        self._database_is_back()
+        if result is PutBack.SUPERSEDED:
+            raise Superseded
+        return result is PutBack.DONE
 
     def _hand_out(self) -> TaskRow | None:
         load, self._load_next = self._load_next, None

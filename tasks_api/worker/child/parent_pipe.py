@@ -16,7 +16,7 @@ from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.worker import messages
 from tasks_api.worker.announcing import send_task_finished_of
 from tasks_api.worker.exit_status import REPLACE
-from tasks_api.worker.lost import end_lost_worker
+from tasks_api.worker.lost import Loss, end_lost_worker
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -52,9 +52,9 @@ def _read(
 
 
 def _end_own_task(alias: str, worker_id: str) -> None:
-    reason = "its parent process is gone"
+    loss = Loss("its parent process is gone")
     try:
-        end_lost_worker(alias, worker_id, reason, announce=send_task_finished_of)
+        end_lost_worker(alias, worker_id, loss, announce=send_task_finished_of)
     except DATABASE_ERRORS as error:
         logger.error(
             "Worker %s could not end its task, which another worker will do: %s", worker_id, error

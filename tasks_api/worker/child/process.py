@@ -19,10 +19,12 @@ from tasks_api.worker.child.claims import (
     Claims,
     Unreadable,
 )
+from tasks_api.worker.child.memory import MIB, memory_in_use
 from tasks_api.worker.child.pace import Pace
 from tasks_api.worker.child.running import TaskRunner
 from tasks_api.worker.child.transitions import ready_tasks
 from tasks_api.worker.connection import OwnConnection, discard_all
+from tasks_api.worker.shared_page import SharedPage
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -41,12 +43,15 @@ class Options:
     interval: float
     batch: bool
     max_tasks: int | None
+    max_tasks_per_child: int | None
+    max_memory_per_child: int | None
+    """In MiB."""
 
 
 class WorkerProcess:
     """Claims what is ready and runs it, one task at a time; survives tasks and outages."""
 
-    def __init__(self, worker_id: str, options: Options, alias: str) -> None:
+    def __init__(self, worker_id: str, options: Options, alias: str, page: SharedPage) -> None:
         settings = tasks_api_settings()
         ready = ready_tasks(options.backend_name, options.queue_names, options.excluded_queue_names)
         self._worker_id = worker_id
@@ -55,12 +60,16 @@ class WorkerProcess:
         self._claims = Claims(connection, worker_id, ready, settings.lost_after_seconds)
         self._configure_signals()
         # Last, since it gives each task what it finds now.
-        self._runner = TaskRunner(worker_id, self._store, settings.max_result_bytes)
+        self._runner = TaskRunner(
+            worker_id, page, self._store, self._claims.put_back, settings.max_result_bytes
+        )
         self._pace = Pace(options.interval)
         self._run_tasks = 0
         self._is_stopping = False
         self.is_outdated = False
         """Whether it was stopped because its code has changed."""
+        self.is_worn = False
+        """Whether it has run as many tasks, or takes as much memory, as a process may."""
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
@@ -132,8 +141,15 @@ class WorkerProcess:
         return self._claims.finish(task, verdict, claim_next=claim_next)
 
     def _has_run_enough(self, running: int = 0) -> bool:
-        most = self._options.max_tasks
-        return most is not None and self._run_tasks + running >= most
+        tasks = self._run_tasks + running
+        if _is_reached(self._options.max_tasks, tasks):
+            return True
+        if not self.is_worn:
+            self.is_worn = _is_reached(self._options.max_tasks_per_child, tasks) or (
+                self._options.max_memory_per_child is not None
+                and memory_in_use() >= self._options.max_memory_per_child * MIB
+            )
+        return self.is_worn
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self.stop()
@@ -149,3 +165,7 @@ class WorkerProcess:
         select.select([self._woken], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._woken, 64)
+
+
+def _is_reached(most: int | None, number: int) -> bool:
+    return most is not None and number >= most

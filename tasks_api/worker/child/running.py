@@ -1,7 +1,6 @@
 """Runs one claimed task: its function, its verdict, its signals."""
 
 import decimal
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -9,26 +8,33 @@ from contextvars import copy_context
 from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import Any
+from uuid import UUID
 
 from django.tasks import TaskContext, TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
 
+from tasks_api.backends.base import Limits
+from tasks_api.backends.database.call_limits import limits_of
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TransactionLeftOpen
-from tasks_api.worker import journal, verdicts
+from tasks_api.policies import policy_of
+from tasks_api.worker import attempts, journal, verdicts
 from tasks_api.worker.announcing import send_task_finished
 from tasks_api.worker.child.claims import Superseded, VerdictRefused
 from tasks_api.worker.child.coroutines import run_coroutine
+from tasks_api.worker.child.stops import Stops
 from tasks_api.worker.child.surroundings import Surroundings
 from tasks_api.worker.connection import ConnectionsOfOtherThreads, LentConnections
 from tasks_api.worker.forked import end_copy_of
+from tasks_api.worker.shared_page import SharedPage
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
-logger = logging.getLogger("tasks_api.worker")
-
 type Store = Callable[[TaskRow, Verdict], datetime]
 """Stores a verdict and returns when; raises what `Claims.finish()` raises."""
+
+type PutBack = Callable[[TaskRow, Limits, Verdict, float], bool]
+"""Has a task tried again, as `Claims.put_back()` does."""
 
 
 class TaskRunner:
@@ -39,13 +45,22 @@ class TaskRunner:
     its signals, connections that are closed after it, and the surroundings at the runner's creation.
     """
 
-    def __init__(self, worker_id: str, store: Store, max_result_bytes: int) -> None:
+    def __init__(
+        self,
+        worker_id: str,
+        page: SharedPage,
+        store: Store,
+        put_back: PutBack,
+        max_result_bytes: int,
+    ) -> None:
         self._worker_id = worker_id
         self._store = store
+        self._put_back = put_back
         self._max_result_bytes = max_result_bytes
         self._pid = os.getpid()
         self._connections = LentConnections()
         self._connections_of_threads = ConnectionsOfOtherThreads()
+        self._stops = Stops(page)
         self._surroundings = Surroundings()
 
     def run(self, task: TaskRow) -> None:
@@ -59,11 +74,14 @@ class TaskRunner:
         journal.task_is_running(task, self._worker_id)
         context = copy_context()
         started_at = time.monotonic()
-        verdict = context.run(self._verdict_on, task)
+        limits = limits_of(task.args_kwargs)
+        verdict = context.run(self._verdict_on, task, limits)
         # First: what a task has left locked or open must not keep its own verdict waiting.
         left_open = self._close_connections()
         if left_open and verdict.status == TaskResultStatus.SUCCESSFUL:
             verdict = verdicts.failed(TransactionLeftOpen())
+        if self._is_tried_again(task, limits, verdict):
+            return
         if self.settle(task, verdict, since=started_at) and task_finished.receivers:
             context.run(send_task_finished, task)
             self._surroundings.restore()
@@ -74,15 +92,29 @@ class TaskRunner:
         left_open = self._connections.close()
         return self._connections_of_threads.close_of_ended() or left_open
 
+    def _is_tried_again(self, task: TaskRow, limits: Limits, verdict: Verdict) -> bool:
+        """Have a task tried again after a failed attempt, if it may be; no verdict is stored then."""
+        pause = attempts.pause_before_next(task, limits, verdict)
+        if pause is None:
+            return False
+        try:
+            is_put_back = self._put_back(task, limits, verdict, pause)
+        except Superseded:
+            journal.task_is_superseded(task)
+            return True
+        except DATABASE_ERRORS:
+            # Refused: the verdict is stored, in a plainer form if need be.
+            return False
+        if is_put_back:
+            journal.task_is_tried_again(task, self._worker_id, verdict, pause)
+        return is_put_back
+
     def settle(self, task: TaskRow, verdict: Verdict, *, since: float) -> bool:
         """Store the verdict on a task; tell whether the task was still this worker's."""
         try:
             stored, finished_at = self._store_some(task, verdict)
         except Superseded:
-            logger.warning(
-                "Task %s was ended by another process meanwhile; its result here is dropped",
-                task.pk,
-            )
+            journal.task_is_superseded(task)
             return False
         task.status = stored.status
         task.finished_at = finished_at
@@ -92,12 +124,12 @@ class TaskRunner:
         journal.task_is_finished(task, self._worker_id, time.monotonic() - since)
         return True
 
-    def _verdict_on(self, task: TaskRow) -> Verdict:
+    def _verdict_on(self, task: TaskRow, limits: Limits) -> Verdict:
         # A context holds Python's decimal context by reference.
         decimal.setcontext(decimal.getcontext().copy())
         try:
             try:
-                return_value = _call(task.task_result)
+                return_value = self._call(task.task_result, task.pk, limits)
             finally:
                 end_copy_of(self._pid)
                 self._surroundings.restore()
@@ -122,11 +154,26 @@ class TaskRunner:
                 f"The database refuses every verdict on task {task.pk}."
             ) from error
 
+    def _call(self, result: TaskResult[Any, Any], task_id: UUID, limits: Limits) -> Any:
+        task = result.task
+        task_started.send(sender=type(task.get_backend()), task_result=result)
+        args, kwargs = result.args, result.kwargs
+        if task.takes_context:
+            args = [TaskContext(task_result=result), *args]
+        policy = policy_of(task.module_path)
+        timeouts = [
+            seconds for seconds in (policy.timeout_seconds, limits.timeout_seconds) if seconds
+        ]
 
-def _call(result: TaskResult[Any, Any]) -> Any:
-    task = result.task
-    task_started.send(sender=type(task.get_backend()), task_result=result)
-    args = (TaskContext(task_result=result), *result.args) if task.takes_context else result.args
-    if iscoroutinefunction(task.func):
-        return run_coroutine(lambda: task.acall(*args, **result.kwargs))
-    return task.call(*args, **result.kwargs)
+        def function() -> Any:
+            if not iscoroutinefunction(task.func):
+                return task.call(*args, **kwargs)
+            interrupt = self._connections_of_threads.interrupt
+            return run_coroutine(lambda: task.acall(*args, **kwargs), self._stops, interrupt)
+
+        return self._stops.call(
+            function,
+            task_id=task_id,
+            timeout=min(timeouts, default=None),
+            grace=policy.stop_grace_seconds,
+        )

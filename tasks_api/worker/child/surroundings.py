@@ -5,6 +5,8 @@ import os
 import signal
 from contextlib import suppress
 
+from tasks_api.worker.shared_page import STOP_SIGNAL
+
 SIGNALS = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -17,6 +19,7 @@ SIGNALS = (
     signal.SIGCHLD,
     signal.SIGVTALRM,
     signal.SIGPROF,
+    STOP_SIGNAL,
 )
 """Those that programs handle; to look at the rest as well takes longer than all else here."""
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)

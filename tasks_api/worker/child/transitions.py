@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,12 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.tasks import TaskResultStatus, task_backends
 from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet, get_date_max
+from django_tasks_db.utils import exclusive_transaction
 
+from tasks_api.backends.base import Limits
+from tasks_api.backends.database.expiry import HAS_NOT_EXPIRED
 from tasks_api.models import Worker
+from tasks_api.worker import attempts
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
 
@@ -45,6 +50,14 @@ class Commit:
     load_claimed: Callable[[], TaskRow] | None
 
 
+class PutBack(Enum):
+    """What became of making a task READY again: refused is what has nothing to wait for."""
+
+    DONE = auto()
+    REFUSED = auto()
+    SUPERSEDED = auto()
+
+
 class _StoredNow(Now):
     """The database's time as the project stores moments: with `USE_TZ` off, as local time."""
 
@@ -62,7 +75,8 @@ def ready_tasks(
     Select what is ready for a worker of this backend; the other known ones are left alone.
 
     A task of a backend that is in nobody's settings is taken as well, to fail readably: it would
-    otherwise wait for ever. `run_after` is compared with the database's clock.
+    otherwise wait for ever. `run_after` is compared with the database's clock. What has expired is left to
+    `parent/expiring.py`.
     """
     tasks = DBTaskResult.objects.filter(status=TaskResultStatus.READY).filter(
         Q(run_after=get_date_max()) | Q(run_after__lte=_StoredNow())
@@ -73,7 +87,7 @@ def ready_tasks(
         tasks = tasks.filter(queue_name__in=list(queue_names))
     if excluded_queue_names:
         tasks = tasks.exclude(queue_name__in=list(excluded_queue_names))
-    return tasks
+    return tasks.filter(HAS_NOT_EXPIRED)
 
 
 class Transitions(ABC):
@@ -104,6 +118,18 @@ class Transitions(ABC):
         self, finished: TaskRow | None, verdict: Verdict | None, *, claim_next: bool
     ) -> Commit:
         """Finish a task with its verdict and claim the next one; either may be left out."""
+
+    def put_back(self, task: TaskRow, limits: Limits, verdict: Verdict, pause: float) -> PutBack:
+        """Make a task READY again after a failed attempt, as `attempts.put_back()` does."""
+        with exclusive_transaction(self.alias):
+            rows = DBTaskResult.objects.using(self.alias).running().filter(pk=task.pk)
+            locked = rows.only("worker_ids").select_for_update().first()
+            if locked is None or locked.worker_ids != task.worker_ids:
+                return PutBack.SUPERSEDED
+            if not attempts.put_back(self.alias, task, limits, verdict, pause):
+                return PutBack.REFUSED
+            Worker.objects.using(self.alias).filter(pk=self.worker_id).update(current_task=None)
+        return PutBack.DONE
 
     def is_any_ready(self) -> bool:
         """Look without taking a lock."""

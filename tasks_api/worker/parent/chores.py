@@ -30,6 +30,8 @@ logger = logging.getLogger("tasks_api.worker")
 STOP_SECONDS = 2.5
 LONGEST_PAUSE_SECONDS = 60.0
 """How often it is looked whether another worker has left a turn, at least."""
+KEPT_OPEN_SECONDS = 2.0
+"""A pause that takes as long is one without a connection."""
 MAX_NAME_LENGTH = ChoreTurn._meta.get_field("name").max_length or 0
 
 type Rest = Callable[[float], bool]
@@ -125,7 +127,7 @@ class ChoreThread(threading.Thread):
             except BaseException as error:
                 discard_all()
                 self._log_failure(error)
-            if self._pause >= LONGEST_PAUSE_SECONDS:
+            if self._pause >= KEPT_OPEN_SECONDS:
                 # Not to be held for what happens once in a while.
                 connections.close_all()
             self.stopping.wait(self._pause)

@@ -1,6 +1,8 @@
 """
 What the parent writes about its workers: their rows, their heartbeats, and the end of the lost ones.
 
+It reads as well which running tasks clients have cancelled, in one query for all of them.
+
 A thread of its own, so that neither a database that hangs nor a signal's receiver keeps the parent
 from its children, nor the children's doings delay a heartbeat.
 """
@@ -9,21 +11,23 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import UUID
 
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
-from tasks_api.models import Worker
+from tasks_api.models import TaskRun, Worker
 from tasks_api.worker import announcing, messages
 from tasks_api.worker.connection import OwnConnection
-from tasks_api.worker.lost import end_lost_worker
+from tasks_api.worker.lost import Loss, end_lost_worker
 
 logger = logging.getLogger("tasks_api.worker")
 
 HEARTBEATS_UNTIL_LOST = 6
 RETRY_SECONDS = 0.2
+LOOK_SECONDS = 1.0
+"""How often it is looked whether a running task was cancelled."""
 
 type Tell = Callable[[bytes], None]
 """Sends a worker one of the `messages`."""
@@ -34,7 +38,8 @@ class Heartbeat(threading.Thread):
     Registers workers, writes their heartbeats, and ends the tasks of lost workers.
 
     Lost are those whose process has ended, and those of other parents that are not seen any more.
-    `on_declared_lost` is called with the ids of our own workers that others have declared lost.
+    `on_declared_lost` is called with the ids of our own workers that others have declared lost,
+    `on_cancelled` with the tasks of those that `running_tasks` returns that clients have cancelled.
     """
 
     def __init__(self, alias: str, queue_names: list[str]) -> None:
@@ -43,15 +48,17 @@ class Heartbeat(threading.Thread):
         self._alias = alias
         self._queue_names = queue_names
         self.on_declared_lost: Callable[[set[str]], None] = lambda worker_ids: None
+        self.running_tasks: Callable[[], Collection[UUID]] = tuple
+        self.on_cancelled: Callable[[set[UUID]], None] = lambda task_ids: None
         self._lost_after = settings.lost_after_seconds
         self._interval = settings.lost_after_seconds / HEARTBEATS_UNTIL_LOST
         self._lock = threading.Lock()
         self._unregistered: dict[str, tuple[int, Tell]] = {}
         self._registered: dict[str, Tell] = {}
-        self._ended: dict[str, str] = {}
+        self._ended: dict[str, Loss] = {}
         self._unseen: dict[str, datetime] = {}
         self._announcements: list[threading.Thread] = []
-        self._next_heartbeat = time.monotonic()
+        self._next_heartbeat = self._next_look = time.monotonic()
         self._is_stopping = False
         self._wake = threading.Event()
 
@@ -61,12 +68,12 @@ class Heartbeat(threading.Thread):
             self._unregistered[worker_id] = (pid, tell)
         self._wake.set()
 
-    def has_ended(self, worker_id: str, reason: str) -> None:
+    def has_ended(self, worker_id: str, loss: Loss) -> None:
         """Remove the row of a worker whose process has ended, and end its task."""
         with self._lock:
             self._unregistered.pop(worker_id, None)
             self._registered.pop(worker_id, None)
-            self._ended[worker_id] = reason
+            self._ended[worker_id] = loss
         self._wake.set()
 
     def stop(self, timeout: float) -> bool:
@@ -134,8 +141,17 @@ class Heartbeat(threading.Thread):
         if is_due:
             self._look_for_lost()
             self._next_heartbeat = time.monotonic() + self._interval
-        until_heartbeat = max(0.0, self._next_heartbeat - time.monotonic())
-        return min(RETRY_SECONDS, until_heartbeat) if is_any_left else until_heartbeat
+        if time.monotonic() >= self._next_look:
+            self._look_for_cancelled()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        pause = max(0.0, min(self._next_heartbeat, self._next_look) - time.monotonic())
+        return min(RETRY_SECONDS, pause) if is_any_left else pause
+
+    def _look_for_cancelled(self) -> None:
+        if running := self.running_tasks():
+            runs = TaskRun.objects.using(self._alias).filter(pk__in=running)
+            cancelled = runs.filter(cancel_requested_at__isnull=False)
+            self.on_cancelled(set(cancelled.values_list("pk", flat=True)))
 
     def _register_all(self) -> None:
         with self._lock:
@@ -180,16 +196,16 @@ class Heartbeat(threading.Thread):
         """Deal with the workers whose process has ended; tell whether any is left."""
         with self._lock:
             ended = list(self._ended.items())
-        for worker_id, reason in ended:
-            if self._end(worker_id, reason):
+        for worker_id, loss in ended:
+            if self._end(worker_id, loss):
                 with self._lock:
                     del self._ended[worker_id]
         return bool(self._ended)
 
-    def _end(self, worker_id: str, reason: str, unseen_since: datetime | None = None) -> bool:
+    def _end(self, worker_id: str, loss: Loss, unseen_since: datetime | None = None) -> bool:
         try:
             return end_lost_worker(
-                self._alias, worker_id, reason, announce=self._announce, unseen_since=unseen_since
+                self._alias, worker_id, loss, announce=self._announce, unseen_since=unseen_since
             )
         except DATABASE_ERRORS as error:
             # The task is locked, say: neither a heartbeat nor another worker waits for that.
@@ -207,5 +223,5 @@ class Heartbeat(threading.Thread):
         for worker_id, last_seen_at in found.items():
             if self._unseen.get(worker_id) == last_seen_at:
                 reason = f"not seen for {self._lost_after} seconds"
-                self._end(worker_id, reason, unseen_since=last_seen_at)
+                self._end(worker_id, Loss(reason), unseen_since=last_seen_at)
         self._unseen = found

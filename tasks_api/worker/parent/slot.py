@@ -11,8 +11,11 @@ from contextlib import suppress
 from django.utils.crypto import get_random_string
 
 from tasks_api.worker import messages
-from tasks_api.worker.exit_status import DONE, RELOAD, REPLACE
+from tasks_api.worker.exit_status import DONE, RELOAD, RENEW, REPLACE
+from tasks_api.worker.lost import Loss
 from tasks_api.worker.parent.heartbeat import Heartbeat
+from tasks_api.worker.parent.stopping import Stopping
+from tasks_api.worker.shared_page import SharedPage
 
 logger = logging.getLogger("tasks_api.worker")
 
@@ -37,6 +40,8 @@ class Slot:
         self.start_at = time.monotonic()
         self.worker_id = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self.stopping: Stopping | None = None
+        """Stops what the process runs; None where there is no process."""
         self._pipe = -1
         self._started_at = 0.0
         self._is_told_to_stop = False
@@ -50,14 +55,9 @@ class Slot:
         self._is_told_to_stop = False
         read_end, self._pipe = os.pipe()
         os.set_blocking(self._pipe, False)
-        command = [*self._command, f"--worker-id={self.worker_id}", f"--parent-pipe={read_end}"]
-        # A process group of its own: what a terminal sends to its group, the parent passes on, and what
-        # tasks have started can be ended with it.
         self._started_at = time.monotonic()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own command line
-                command, stdin=subprocess.DEVNULL, pass_fds=[read_end], process_group=0
-            )
+            self._process, page = self._spawn(read_end)
         except OSError as error:
             logger.error(
                 "A worker's process cannot be started, which is tried again in %g seconds: %s",
@@ -69,7 +69,26 @@ class Slot:
             return
         finally:
             os.close(read_end)
+        self.stopping = Stopping(page, self._process.pid, self.kill)
         self._heartbeat.register(self.worker_id, self._process.pid, self._tell)
+
+    def _spawn(self, pipe: int) -> tuple[subprocess.Popen[bytes], SharedPage]:
+        page, file = SharedPage.create()
+        command = [
+            *self._command,
+            f"--worker-id={self.worker_id}",
+            f"--parent-pipe={pipe}",
+            f"--parent-page={file}",
+        ]
+        try:
+            # A process group of its own: what a terminal sends to its group, the parent passes on, and
+            # what tasks have started can be ended with it.
+            process = subprocess.Popen(  # noqa: S603 -- our own command line
+                command, stdin=subprocess.DEVNULL, pass_fds=[pipe, file], process_group=0
+            )
+        finally:
+            os.close(file)
+        return process, page
 
     def tell_to_stop(self) -> None:
         """Let the running task finish and no other begin, also where the task ignores signals."""
@@ -91,8 +110,10 @@ class Slot:
             return None
         pid, status = self._process.pid, self._process.wait()
         self._process = None
+        stopping, self.stopping = self.stopping, None
         # In this order: nobody writes into a pipe that is closed, and perhaps another's by then.
-        self._heartbeat.has_ended(self.worker_id, f"process {pid} ended with status {status}")
+        reason = f"process {pid} ended with status {status}"
+        self._heartbeat.has_ended(self.worker_id, Loss(reason, stopping.ended if stopping else None))
         os.close(self._pipe)
         if status == DONE and self._may_end:
             self.is_wanted = False
@@ -113,7 +134,7 @@ class Slot:
             return False
         may_be_done = self._may_end or self._is_told_to_stop
         if ended.si_code != os.CLD_EXITED or not (
-            ended.si_status == RELOAD or (ended.si_status == DONE and may_be_done)
+            ended.si_status in {RELOAD, RENEW} or (ended.si_status == DONE and may_be_done)
         ):
             self.kill()
         return True
@@ -125,7 +146,8 @@ class Slot:
 
     def _schedule(self, status: int) -> None:
         now = time.monotonic()
-        if status == RELOAD or now - self._started_at > STEADY_AFTER_SECONDS:
+        is_planned = status in {RELOAD, RENEW}
+        if is_planned or now - self._started_at > STEADY_AFTER_SECONDS:
             self._backoff = FIRST_BACKOFF_SECONDS
-        self.start_at = now if status == RELOAD else now + self._backoff
+        self.start_at = now if is_planned else now + self._backoff
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)

@@ -9,14 +9,17 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
+from uuid import UUID
 
-from tasks_api.worker.exit_status import RELOAD
+from tasks_api.worker.exit_status import RELOAD, RENEW
 from tasks_api.worker.parent.heartbeat import Heartbeat
 from tasks_api.worker.parent.slot import Slot
 
 logger = logging.getLogger("tasks_api.worker")
 
 STOP_SECONDS = 2.5
+LOOK_SECONDS = 0.5
+"""How often it is looked what runs, and until when it may."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
@@ -40,9 +43,13 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._heartbeat = heartbeat
         heartbeat.on_declared_lost = self._on_declared_lost
+        heartbeat.running_tasks = self._running_tasks
+        heartbeat.on_cancelled = self._on_cancelled
         self._slots = [Slot(command, heartbeat, may_end=may_end) for _ in range(processes)]
         self._lock = threading.Lock()
         self._declared_lost: set[str] = set()
+        self._cancelled: set[UUID] = set()
+        self._look_at: float | None = None
         self._signals = 0
         self._ends_at: float | None = None
         self._has_killed = False
@@ -61,6 +68,7 @@ class Supervisor:
             if not self._is_busy():
                 break
             self._kill_declared_lost()
+            self._stop_tasks()
             if self._signals:
                 self._end_children()
             self._rest()
@@ -94,6 +102,17 @@ class Supervisor:
             if slot.worker_id in lost:
                 slot.kill()
 
+    def _stop_tasks(self) -> None:
+        """Stop what was cancelled or takes too long."""
+        with self._lock:
+            cancelled, self._cancelled = self._cancelled, set()
+        running = [slot.stopping for slot in self._slots if slot.stopping is not None]
+        for stopping in running:
+            if cancelled:
+                stopping.cancel(cancelled)
+        due = [when for stopping in running if (when := stopping.look()) is not None]
+        self._look_at = min([*due, time.monotonic() + LOOK_SECONDS]) if running else None
+
     def _end_children(self) -> None:
         now = time.monotonic()
         if self._ends_at is None:
@@ -112,7 +131,7 @@ class Supervisor:
 
     def _rest(self) -> None:
         """Wait for a signal, for a child's end or for what is due next."""
-        due = [self._ends_at] if self._ends_at is not None else []
+        due = [when for when in (self._ends_at, self._look_at) if when is not None]
         if not self._signals:
             waiting = (slot for slot in self._slots if slot.is_wanted)
             due += [slot.start_at for slot in waiting if not slot.is_running]
@@ -125,6 +144,18 @@ class Supervisor:
         with self._lock:
             self._declared_lost |= worker_ids
         self._wake_up()
+
+    def _running_tasks(self) -> list[UUID]:
+        """Return the tasks that run now; for the heartbeat's thread."""
+        stoppings = [slot.stopping for slot in self._slots]
+        tasks = [stopping.running_task() for stopping in stoppings if stopping is not None]
+        return [task for task in tasks if task is not None]
+
+    def _on_cancelled(self, task_ids: set[UUID]) -> None:
+        if task_ids:
+            with self._lock:
+                self._cancelled |= task_ids
+            self._wake_up()
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signals += 1
@@ -141,6 +172,12 @@ class Supervisor:
 def _log_replacement(worker_id: str, status: int) -> None:
     if status == RELOAD:
         logger.info("The process of worker %s is replaced: its code has changed", worker_id)
+    elif status == RENEW:
+        logger.info(
+            "The process of worker %s is replaced: it has run as many tasks, or takes as much memory, "
+            "as a process may",
+            worker_id,
+        )
     else:
         logger.warning(
             "The process of worker %s ended with status %d and is replaced", worker_id, status
