@@ -1,11 +1,12 @@
 """The environment variables of the service: its own, and those for the keys of `TASKS_API`."""
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, override
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator
 
 from tasks_api.conf import TasksApiSettings
 from tasks_api.declared_settings import DeclaredSettings, JsonSchema, Strings
@@ -40,6 +41,14 @@ def _origins(origins: Sequence[str]) -> Sequence[str]:
     if not all(_ORIGIN.fullmatch(origin) for origin in origins):
         raise ValueError
     return origins
+
+
+def _without_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return found
 
 
 class Environment(DeclaredSettings):
@@ -167,6 +176,17 @@ class Environment(DeclaredSettings):
         ("service.tasks.*",), description=TasksApiSettings.model_fields["tasks"].description
     )
 
+    @field_validator("policies", mode="before", check_fields=False)
+    @classmethod
+    def _from_json(cls, text: Any) -> Any:
+        """Read the one variable that is an object; what is wrong with its JSON is said, and where."""
+        if not isinstance(text, str):
+            return text
+        try:
+            return json.loads(text, object_pairs_hook=_without_duplicates)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"cannot be read: {error}") from None
+
     @property
     def tasks_api(self) -> dict[str, Any]:
         """The setting `TASKS_API`."""
@@ -226,7 +246,11 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> Environment
 
 
 def _value(text: str, schema: JsonSchema) -> Any:
-    """Convert a text to its type, a blank number or switch to None; leave an invalid text as it is."""
+    """
+    Convert a text to its type, a blank number, switch or object to None.
+
+    An invalid text stays as it is, and that of an object, which its field reads.
+    """
     match schema:
         case {"type": "array"}:
             return [entry.strip() for entry in text.split(",") if entry.strip()]
@@ -235,6 +259,8 @@ def _value(text: str, schema: JsonSchema) -> Any:
         case {"type": "integer"}:
             number = text.strip()
             return (int(number) if re.fullmatch("[0-9]{1,9}", number) else text) if number else None
+        case {"type": "object"}:
+            return text if text.strip() else None
         case {"anyOf": [one, {"type": "null"}]}:
             return _value(text, one)
     return text

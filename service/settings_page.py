@@ -38,8 +38,14 @@ from the environment, such as `FORWARDED_ALLOW_IPS` and `GUNICORN_CMD_ARGS`, wor
 ## How variables are written
 
 The entries of a list are separated by commas. `on` and `off` can also be written `true` and `false`, `1` and `0`,
-`yes` and `no`; in `TASKS_API` they are `True` and `False`. An empty variable means the default for a whole number and
-for `on` or `off`; for a list it means no entries.
+`yes` and `no`; in `TASKS_API` they are `True` and `False`. An object is written in JSON, in `TASKS_API` as a dict:
+
+```sh
+export POLICIES='{{"shop.tasks.*": {{"max_attempts": 5, "backoff": {{"initial": 1, "max": 60}}}}}}'
+```
+
+An empty variable means the default for a whole number, for `on` or `off` and for an object; for a list it means no
+entries.
 """
 
 
@@ -74,7 +80,7 @@ def _value(schema: JsonSchema, default: str) -> tuple[str, str, str]:
 
 def _default(schema: JsonSchema) -> str:
     default: Any = schema["default"]
-    if default is None or default in ("", []):
+    if default is None or default in ("", [], {}):
         return "none"
     if isinstance(default, bool):
         return "off" if default is False else "on"

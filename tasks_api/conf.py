@@ -27,15 +27,21 @@ def _http_url(text: str) -> str:
 def _policies(given: Any) -> dict[str, PolicyOptions]:
     if not isinstance(given, dict):
         raise ValueError
-    checked = {}
-    for pattern, options in given.items():
-        if not isinstance(pattern, str) or not isinstance(options, dict):
-            raise ValueError(f"{pattern}: should be a dict")
-        try:
-            checked[pattern] = options_from(options)
-        except ValueError as error:
-            raise ValueError(f"{pattern}: {error}") from None
-    return checked
+    return {pattern: _policy(pattern, options) for pattern, options in given.items()}
+
+
+def _policy(pattern: Any, options: Any) -> PolicyOptions:
+    if isinstance(options, PolicyOptions):
+        # The service has checked its variable.
+        return options
+    if not isinstance(pattern, str):
+        raise ValueError(f"{pattern!r}: should be a pattern")
+    if not isinstance(options, dict):
+        raise ValueError(f"{pattern}: should be a dict")
+    try:
+        return options_from(options)
+    except ValueError as error:
+        raise ValueError(f"{pattern}: {error}") from None
 
 
 class TasksApiSettings(DeclaredSettings):
@@ -127,7 +133,7 @@ class TasksApiSettings(DeclaredSettings):
         (),
         description=(
             "fnmatch patterns of the task types that are safe to run twice: such a task that is "
-            "lost with its worker is requeued once"
+            "lost with its worker is requeued once; where its policy has `max_attempts`, as often as that allows"
         ),
     )
     policies: Annotated[dict[str, PolicyOptions], BeforeValidator(_policies)] = Field(
@@ -139,7 +145,7 @@ class TasksApiSettings(DeclaredSettings):
         ),
         json_schema_extra={
             "expected": (
-                'an object such as {"shop.tasks.*": {"max_attempts": 5, "timeout_seconds": 30}}'
+                'an object such as `{"shop.tasks.*": {"max_attempts": 5, "timeout_seconds": 30}}`'
             )
         },
     )

@@ -25,9 +25,9 @@ from tasks_api.exceptions import TaskCancelled, TaskExpired, TaskTimedOut, Worke
 from tasks_api.policy_options import BackoffOptions, options_from
 
 STOP_GRACE_SECONDS = 10.0
-ONLY_WHERE_NAMED = (WorkerLost.class_path(), TaskTimedOut.class_path())
+ONLY_WHERE_NAMED = frozenset({WorkerLost.class_path(), TaskTimedOut.class_path()})
 """What is raised by nobody's code: whether such an attempt has done its work is unknown."""
-NEVER = (TaskCancelled.class_path(), TaskExpired.class_path())
+NEVER = frozenset({TaskCancelled.class_path(), TaskExpired.class_path()})
 ANYTHING = "builtins.BaseException"
 
 _said_at_functions: dict[str, dict[str, Any]] = {}
@@ -71,7 +71,9 @@ class Policy:
         # A large power would be no float.
         exponent = min(attempt - 1, 64)
         pause = min(backoff.initial * backoff.factor**exponent, backoff.max)
-        return pause * random.uniform(1 - backoff.jitter, 1 + backoff.jitter)  # noqa: S311
+        # Of the longest pauses, too, no two are alike.
+        longest = min(pause * (1 + backoff.jitter), backoff.max)
+        return random.uniform(pause * (1 - backoff.jitter), longest)  # noqa: S311
 
 
 def policy[Function: Callable[..., Any]](**options: Any) -> Callable[[Function], Function]:
@@ -102,6 +104,17 @@ def policy[Function: Callable[..., Any]](**options: Any) -> Callable[[Function],
 @cache
 def policy_of(task_path: str) -> Policy:
     """Return the policy of a task type; nothing is imported."""
+    chosen = {name: value for name, value in said_of(task_path).items() if value is not None}
+    if "backoff" in chosen:
+        chosen["backoff"] = BackoffOptions(**chosen["backoff"])
+    return Policy(**chosen)
+
+
+reset_when_settings_change(policy_of.cache_clear)
+
+
+def said_of(task_path: str) -> dict[str, Any]:
+    """Return the options that are said of a task type, at its function and in settings; None: taken back."""
     settings = tasks_api_settings()
     said: dict[str, Any] = {}
     _override(said, _said_at_functions.get(task_path, {}))
@@ -110,13 +123,7 @@ def policy_of(task_path: str) -> Policy:
             _override(said, options.said)
     if any(fnmatchcase(task_path, pattern) for pattern in settings.requeue_when_lost):
         _requeue_when_lost(said)
-    chosen: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
-    if "backoff" in chosen:
-        chosen["backoff"] = BackoffOptions(**chosen["backoff"])
-    return Policy(**chosen)
-
-
-reset_when_settings_change(policy_of.cache_clear)
+    return said
 
 
 def policies_said_at_functions() -> Mapping[str, Mapping[str, Any]]:
@@ -137,5 +144,8 @@ def _requeue_when_lost(said: dict[str, Any]) -> None:
         said["max_attempts"] = 2
         said["retry_on"] = (lost,)
         said.setdefault("backoff", {"initial": 0})
-    elif lost not in (retry_on := said.get("retry_on") or (ANYTHING,)):
+        return
+    # An empty list is no None: nothing else is retried.
+    retry_on = (ANYTHING,) if said.get("retry_on") is None else said["retry_on"]
+    if lost not in retry_on:
         said["retry_on"] = (*retry_on, lost)

@@ -17,10 +17,15 @@ _DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 def _path_of(error: Any) -> Any:
     """Take an exception class for its path, so that code may name either."""
     if isinstance(error, type) and issubclass(error, BaseException):
-        return f"{error.__module__}.{error.__qualname__}"
+        error = path_of(error)
     if not (isinstance(error, str) and _DOTTED_PATH.fullmatch(error)):
         raise ValueError("should be the dotted path of an exception, such as builtins.OSError")
     return error
+
+
+def path_of(kind: type[BaseException]) -> str:
+    """Return the dotted path of an exception class, as `exception_class_path` has it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 type ExceptionPath = Annotated[str, BeforeValidator(_path_of)]
@@ -39,7 +44,8 @@ class BackoffOptions(_Options):
 
     Attributes:
         max: the longest pause, in seconds.
-        jitter: the part by which a pause may be shorter or longer, at random: 0.1 is a tenth.
+        jitter: the part by which a pause may be shorter or longer, at random: 0.1 is a tenth. None is
+            longer than `max`.
 
     """
 
@@ -90,12 +96,23 @@ def options_from(given: Mapping[str, Any]) -> PolicyOptions:
 
 def _sentences(error: ValidationError) -> list[str]:
     return [
-        f"{'.'.join(str(part) for part in fault['loc'])}: {_said_of(fault['type'], fault['msg'])}"
+        f"{'.'.join(str(part) for part in fault['loc'])}: {_sentence(fault['loc'], fault['type'], fault['msg'])}"
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
 
-def _said_of(kind: str, message: str) -> str:
+def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """Say what is wrong in words of Python, not of pydantic."""
     if kind == "extra_forbidden":
-        return f"unknown; allowed: {', '.join(PolicyOptions.model_fields)}"
-    return message.removeprefix("Value error, ").replace("Input should", "should")
+        options = BackoffOptions if place[0] == "backoff" else PolicyOptions
+        return f"unknown; allowed: {', '.join(options.model_fields)}"
+    plain = message.removeprefix("Value error, ").replace("Input should", "should")
+    return _IN_PLAIN_WORDS.get(kind, plain)
+
+
+_IN_PLAIN_WORDS = {
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "model_type": f"should be a dict of {', '.join(BackoffOptions.model_fields)}",
+    "tuple_type": "should be a list of exceptions",
+}

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 from django.tasks import TaskContext, task
 from pydantic import BaseModel, Field
 
+from tasks_api.policies import policy
 from tasks_api.typed import typed
 
 
@@ -106,6 +107,13 @@ async def raise_value_error_later(message: str = "no") -> None:
     """Fail asynchronously."""
     await asyncio.sleep(0)
     raise ValueError(message)
+
+
+@task
+@policy(max_attempts=3, backoff={"initial": 1, "jitter": 0}, retry_on=[OSError])
+def is_tried_again(message: str = "no") -> None:
+    """Fail in a way that may pass."""
+    raise OSError(message)
 
 
 @task(queue_name="emails", priority=7)

@@ -46,6 +46,30 @@ def test_a_wrong_value_is_told_with_what_would_be_right(key: str, value: Any, ru
     assert refusal({key: value}) == f"TASKS_API[{key!r}] must be {rule}."
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([], "not []."),
+        ("{}", "not '{}'."),
+        ({3: {}}, "not {3: {}} (3: should be a pattern)."),
+        ({"a.*": []}, "not {'a.*': []} (a.*: should be a dict)."),
+        (
+            {"a.*": {"max_attempts": 26}},
+            "not {'a.*': {'max_attempts': 26}} (a.*: max_attempts: should be less than or equal to 25).",
+        ),
+        (
+            {"a.*": {"retry_on": ["OSError"]}},
+            "not {'a.*': {'retry_on': ['OSError']}} (a.*: retry_on.0: should be the dotted path of an "
+            "exception, such as builtins.OSError).",
+        ),
+    ],
+)
+def test_a_wrong_policy_is_told_with_its_pattern_and_key(value: Any, why: str) -> None:
+    rule = 'an object such as `{"shop.tasks.*": {"max_attempts": 5, "timeout_seconds": 30}}`'
+
+    assert refusal({"POLICIES": value}) == f"TASKS_API['POLICIES'] must be {rule}, {why}"
+
+
 def test_an_unknown_key_is_told_with_those_that_there_are() -> None:
     message = refusal({"TASK": ["*"]})
 

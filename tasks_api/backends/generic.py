@@ -174,6 +174,14 @@ class Adapter:
         """
         raise QueuesNotSupported
 
+    def count_running_elsewhere(self, limit: int) -> int:
+        """
+        Count the running tasks that no `Worker` row names: other workers than ours have claimed them.
+
+        At most `limit` running tasks are looked at.
+        """
+        return 0
+
     def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
         """
         Select the rows of tasks that have had one of these final statuses for longer than `age`.
@@ -181,6 +189,14 @@ class Adapter:
         None if we may not remove tasks from the store.
         """
         return None
+
+    def rows_beside(self) -> list[QuerySet[Any]]:
+        """
+        Select the rows that go with the tasks, a query for each kind.
+
+        Their primary keys are those of tasks. A row's `is_orphan` tells whether its task is gone.
+        """
+        return []
 
     def stored(self, result: "TaskResult[..., Any]") -> StoredTask:
         """Convert Django's result, so that it no longer depends on the task's code."""

@@ -6,10 +6,46 @@ from pydantic import Field
 
 from tasks_api.calls.registry import TaskType, registry
 from tasks_api.clients.caller import Caller
+from tasks_api.policies import policy_of
+
+
+class BackoffRepresentation(TypedDict):
+    """The pauses between two attempts: `initial` seconds, and `factor` times as long each time."""
+
+    initial: float
+    factor: float
+    max: Annotated[float, Field(description="The longest pause, in seconds.")]
+    jitter: Annotated[
+        float,
+        Field(description="The part by which a pause may be shorter or longer, at random."),
+    ]
+
+
+class PolicyRepresentation(TypedDict):
+    """How often its tasks are tried, and how long an attempt may take."""
+
+    max_attempts: Annotated[int, Field(description="How many times a task is started at most.")]
+    backoff: BackoffRepresentation
+    retry_on: Annotated[
+        list[str] | None,
+        Field(
+            description="The paths of the exceptions after which there is another attempt, subclasses "
+            "included; null: whatever the task raises. `WorkerLost` and `TaskTimedOut` of "
+            "`tasks_api.exceptions` count only where they are named."
+        ),
+    ]
+    timeout_seconds: Annotated[
+        float | None,
+        Field(description="How long an attempt may take; null: as long as it takes."),
+    ]
+    stop_grace_seconds: Annotated[
+        float,
+        Field(description="How long a task may take to end once it was told to stop."),
+    ]
 
 
 class TaskTypeRepresentation(TypedDict):
-    """A registered task: its name, its arguments, where it runs by default."""
+    """A registered task: its name, its arguments, where it runs by default, how often it is tried."""
 
     name: Annotated[str, Field(examples=["service.tasks.say_hello"])]
     description: Annotated[str, Field(description="The docstring of its function.")]
@@ -26,6 +62,7 @@ class TaskTypeRepresentation(TypedDict):
         dict[str, Any] | None,
         Field(description="A JSON Schema of the return value, if the function declares its type."),
     ]
+    policy: PolicyRepresentation
 
 
 class TaskTypeListRepresentation(TypedDict):
@@ -54,4 +91,22 @@ def represent_task_type(task_type: TaskType) -> TaskTypeRepresentation:
         "is_async": task_type.is_async,
         "arguments": task_type.arguments.schema,
         "return_value": task_type.arguments.return_value,
+        "policy": _represent_policy(task_type.name),
+    }
+
+
+def _represent_policy(name: str) -> PolicyRepresentation:
+    policy = policy_of(name)
+    backoff = policy.backoff
+    return {
+        "max_attempts": policy.max_attempts,
+        "backoff": {
+            "initial": backoff.initial,
+            "factor": backoff.factor,
+            "max": backoff.max,
+            "jitter": backoff.jitter,
+        },
+        "retry_on": None if policy.retry_on is None else list(policy.retry_on),
+        "timeout_seconds": policy.timeout_seconds,
+        "stop_grace_seconds": policy.stop_grace_seconds,
     }

@@ -14,7 +14,7 @@ from tasks_api.backends.database.clock import database_now
 from tasks_api.calls.idempotency import LIFETIME
 from tasks_api.conf import tasks_api_settings
 from tasks_api.models import IdempotencyRecord, RateCount, TaskOwner, Worker
-from tasks_api.retention.sweep import SelectiveSweep, Sweep
+from tasks_api.retention.sweep import OrphanSweep, SelectiveSweep, Sweep
 from tasks_api.timestamps import as_stored
 
 RUNNING = TaskResultStatus.RUNNING.value
@@ -29,7 +29,12 @@ def sweeps() -> Iterator[Sweep | SelectiveSweep]:
         for days, statuses in by_days.items():
             rows = adapter.finished_for(timedelta(days=days), statuses)
             if rows is not None:
-                yield Sweep(f"{' and '.join(statuses)} tasks", rows, "finished_at")
+                name = f"{' and '.join(statuses)} tasks"
+                yield Sweep(name, rows, "finished_at", beside=adapter.rows_beside())
+    for adapter in adapters():
+        for rows in adapter.rows_beside():
+            # Tasks can be removed by other means, such as the admin.
+            yield OrphanSweep("attempts of removed tasks", rows)
     yield _rate_counts()
     yield Sweep("idempotency records", _older(IdempotencyRecord, LIFETIME), "created_at")
     for adapter in adapters():

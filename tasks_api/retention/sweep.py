@@ -1,8 +1,9 @@
 """Removing rows in batches, each in its own short transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, transaction
@@ -25,10 +26,14 @@ class Sweep:
     on SQLite they take turns.
     """
 
-    def __init__(self, name: str, rows: QuerySet[Any], column: str) -> None:
+    def __init__(
+        self, name: str, rows: QuerySet[Any], column: str, beside: Sequence[QuerySet[Any]] = ()
+    ) -> None:
+        """Take the rows that go, and those with the same primary keys that go together with them."""
         self.name = name
         self._rows = rows
         self._column = column
+        self._beside = beside
         self._reached: Any = None
 
     def count(self) -> int:
@@ -45,10 +50,18 @@ class Sweep:
         with transaction.atomic(using=rows.db) if has_locks else nullcontext():
             first = rows.order_by(self._column).select_for_update(skip_locked=has_locks)
             found = list(first.values_list("pk", self._column)[:limit])
-            removed = remove(rows, [key for key, _ in found])
+            removed = self._remove([key for key, _ in found])
         if found:
             self._reached = found[-1][1]
         return Batch(removed, is_last=len(found) < limit)
+
+    def _remove(self, keys: list[Any]) -> int:
+        if not self._beside:
+            return remove(self._rows, keys)
+        with transaction.atomic(using=self._rows.db, savepoint=False):
+            for rows in self._beside:
+                remove(rows, keys)
+            return remove(self._rows, keys)
 
 
 class SelectiveSweep:
@@ -83,6 +96,16 @@ class SelectiveSweep:
         return self._rows.filter(**{f"{self._column}__gte": reached}).filter(
             Q(**{f"{self._column}__gt": reached}) | Q(pk__gt=self._last.pk)
         )
+
+
+class OrphanSweep(SelectiveSweep):
+    """Removes the rows whose `is_orphan` is true, and skips the others."""
+
+    def __init__(self, name: str, rows: QuerySet[Any]) -> None:
+        super().__init__(name, rows, "pk", attrgetter("is_orphan"))
+
+    def count(self) -> int:
+        return self._rows.filter(is_orphan=True).count()
 
 
 def remove(rows: QuerySet[Any], keys: list[Any]) -> int:

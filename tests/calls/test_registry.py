@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from tasks_api.calls.registry import Registry, registry
+from tests.conftest import StartService
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import LiveService
 
@@ -173,7 +176,49 @@ def test_a_task_type_tells_what_it_is(service: LiveService) -> None:
         "takes_context": False,
         "is_async": False,
         "return_value": {"type": "null"},
+        "policy": {
+            "max_attempts": 1,
+            "backoff": {"initial": 5, "factor": 2, "max": 600, "jitter": 0.1},
+            "retry_on": None,
+            "timeout_seconds": None,
+            "stop_grace_seconds": 10,
+        },
     }
+
+
+def test_a_task_type_tells_the_policy_that_applies_to_it(client: Client) -> None:
+    """Said at the function: `max_attempts`, `backoff` and `retry_on`."""
+    name = "tests.tasks.is_tried_again"
+    policies = {
+        "*": {"max_attempts": 4},
+        name: {"backoff": {"max": 60}, "timeout_seconds": 30, "retry_on": None},
+        "other.*": {"max_attempts": 5},
+    }
+    said = client.get(f"/task-types/{name}/").json()["policy"]
+    with override_settings(TASKS_API={**settings.TASKS_API, "POLICIES": policies}):
+        overridden = client.get(f"/task-types/{name}/").json()["policy"]
+        results = client.get("/task-types/").json()["results"]
+
+    assert (said["max_attempts"], said["retry_on"]) == (3, ["builtins.OSError"])
+    assert overridden == {
+        "max_attempts": 4,
+        "backoff": {"initial": 1, "factor": 2, "max": 60, "jitter": 0},
+        "retry_on": None,
+        "timeout_seconds": 30,
+        "stop_grace_seconds": 10,
+    }
+    listed = {one["name"]: one["policy"] for one in results}
+    assert listed[name] == overridden
+    assert listed["tests.tasks.echo"]["max_attempts"] == 4
+
+
+def test_the_policies_of_the_service_are_a_variable(start_service: StartService) -> None:
+    policies = '{"tests.tasks.echo": {"timeout_seconds": 0.5, "retry_on": ["builtins.OSError"]}}'
+    service = start_service({"POLICIES": policies}, worker=False)
+
+    policy = service.get("/task-types/tests.tasks.echo/").json()["policy"]
+
+    assert (policy["timeout_seconds"], policy["retry_on"]) == (0.5, ["builtins.OSError"])
 
 
 def test_a_task_type_tells_that_it_is_async_and_takes_the_context(service: LiveService) -> None:
@@ -203,10 +248,14 @@ def test_a_name_is_never_imported(service: LiveService) -> None:
         ("TASKS", "service.task.*", "; close to it: service.tasks.*"),
         ("TASKS", "tests.tasks.ecko", "; close to it: tests.tasks.echo"),
         ("REQUEUE_WHEN_LOST", "elsewhere", ""),
+        ("POLICIES", "tests.task.*", "; close to it: tests.tasks.*"),
     ],
 )
 def test_a_pattern_that_matches_no_task_is_reported(key: str, pattern: str, close: str) -> None:
-    patterns = {"TASKS": ["service.tasks.*"], key: ["service.tasks.add", pattern]}
+    patterns: dict[str, Any] = {"TASKS": ["service.tasks.*"]}
+    patterns[key] = ["service.tasks.add", pattern]
+    if key == "POLICIES":
+        patterns[key] = {one: {"max_attempts": 2} for one in patterns[key]}
     with override_settings(TASKS_API=patterns):
         (message,) = [one for one in run_checks() if one.id == "tasks_api.W006"]
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,7 +19,7 @@ from django_tasks_db.models import DBTaskResult
 
 from tasks_api.backends.database import clock
 from tasks_api.ids import new_task_id
-from tasks_api.models import IdempotencyRecord, TaskOwner, Worker
+from tasks_api.models import IdempotencyRecord, TaskOwner, TaskRun, Worker
 from tasks_api.retention import pruning
 from tasks_api.retention.pruning import LARGEST_BATCH, SMALLEST_BATCH, prune
 from tests.http.test_hostile_bodies import assert_problem
@@ -29,6 +29,7 @@ from tests.rows import task_row
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
+REMOVES_TASKS = 'DELETE FROM "django_tasks_database_dbtaskresult"'
 REST = {
     "Removed rate counts": 0,
     "Removed idempotency records": 1,
@@ -127,8 +128,10 @@ def test_a_dry_run_counts_and_removes_nothing() -> None:
     IdempotencyRecord.objects.create(client_number=1, key="k", created_at=ago(2))
     TaskOwner.objects.create(backend="gone", task_id="x", client_number=1)
     TaskOwner.objects.update(created_at=ago(20))
+    TaskRun.objects.create(task_id=new_task_id())
     expected = {
         "SUCCESSFUL and FAILED tasks": 3,
+        "attempts of removed tasks": 1,
         "rate counts": 0,
         "idempotency records": 1,
         "rows of dead workers": 0,
@@ -167,6 +170,83 @@ def test_rows_of_workers_go_a_day_after_they_were_seen_but_not_with_a_task_to_en
     assert run()["Removed rows of dead workers"] == 4
     assert set(Worker.objects.values_list("pk", flat=True)) == {"runs", "late"}
     assert len(stored()) == 3
+
+
+# What is kept of attempts.
+
+
+def run_of(identifier: str) -> str:
+    """Store what is kept of the attempts of a task."""
+    errors = [{"attempt": 1, "traceback": "x" * 1000}]
+    return str(TaskRun.objects.create(task_id=identifier, errors=errors).pk)
+
+
+def runs() -> set[str]:
+    return {str(key) for key in TaskRun.objects.values_list("pk", flat=True)}
+
+
+def test_attempts_go_with_their_task_and_stay_with_it() -> None:
+    for old in store(number=3, finished_at=ago(20)):
+        run_of(old)
+    kept = {
+        run_of(store(status=status, finished_at=finished_at)[0])
+        for status, finished_at in (("READY", None), ("RUNNING", None), ("FAILED", ago(1)))
+    }
+    removed = run()
+
+    assert removed["Removed SUCCESSFUL and FAILED tasks"] == 3
+    assert removed["Removed attempts of removed tasks"] == 0
+    assert runs() == kept == stored()
+
+
+def test_attempts_stay_where_the_removal_of_their_task_fails() -> None:
+    (old,) = store(finished_at=ago(20))
+    run_of(old)
+
+    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(REMOVES_TASKS):
+            raise OperationalError("disk full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail), pytest.raises(OperationalError):
+        prune(never)
+
+    assert runs() == stored() == {old}
+
+
+def test_attempts_of_tasks_that_were_removed_by_other_means_go_too() -> None:
+    ids = store(number=30, status="READY")
+    for identifier in ids:
+        run_of(identifier)
+    DBTaskResult.objects.filter(pk__in=ids[::3]).delete()
+    # Also where no task is ever removed.
+    with retained(RETENTION_DAYS=0), patch.object(pruning, "FIRST_BATCH", 4):
+        assert prune(never)["attempts of removed tasks"] == 10
+        assert prune(never)["attempts of removed tasks"] == 0
+
+    assert runs() == stored()
+
+
+def test_no_statement_that_looks_for_them_reads_more_than_its_batch() -> None:
+    TaskRun.objects.bulk_create(TaskRun(task_id=new_task_id()) for _ in range(300))
+    with (
+        CaptureQueriesContext(connection) as queries,
+        patch.object(pruning, "FIRST_BATCH", 50),
+        patch.object(pruning, "LARGEST_BATCH", 50),
+        patch.object(pruning, "SMALLEST_BATCH", 50),
+    ):
+        assert prune(never)["attempts of removed tasks"] == 300
+    selects = [
+        one["sql"]
+        for one in queries.captured_queries
+        if one["sql"].startswith("SELECT") and TaskRun._meta.db_table in one["sql"]
+    ]
+
+    assert len(selects) == 7
+    for sql in selects:
+        assert sql.endswith("LIMIT 50")
+        assert "traceback" not in sql
+        assert "errors" not in sql
 
 
 # Tasks of other stores.
@@ -301,7 +381,7 @@ def sizes_of_batches(seconds_a_batch: float, number: int) -> tuple[list[int], Re
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         result = execute(sql, params, many, context)
-        if sql.startswith("DELETE") and "dbtaskresult" in sql:
+        if sql.startswith(REMOVES_TASKS):
             sizes.append(context["cursor"].rowcount)
         return result
 
@@ -347,16 +427,19 @@ def test_told_to_stop_it_ends_after_the_batch() -> None:
     assert len(stored()) == 200 - pruning.FIRST_BATCH
 
 
-def test_a_batch_is_a_select_and_a_delete_however_large_it_is() -> None:
+def test_a_batch_is_a_select_and_a_delete_for_each_table_however_large_it_is() -> None:
     store(number=40, finished_at=ago(20))
     with CaptureQueriesContext(connection) as queries:
         prune(never)
     kinds = [query["sql"].split()[0] for query in queries.captured_queries]
-    tasks = kinds[: kinds.index("DELETE") + 1]
-
-    # What time it is, then the batch; on PostgreSQL that is a transaction.
-    wanted = ["SELECT", "BEGIN", "SELECT", "DELETE"]
-    assert [kind for kind in tasks if kind != "BEGIN"] == [one for one in wanted if one != "BEGIN"]
+    # What time it is, then the batch.
+    assert [kind for kind in kinds if kind != "BEGIN"][:4] == [
+        "SELECT",
+        "SELECT",
+        "DELETE",
+        "DELETE",
+    ]
+    assert not [kind for kind in kinds if kind in {"SAVEPOINT", "RELEASE"}]
 
 
 @pytest.mark.parametrize("failed", [None, 90])

@@ -125,6 +125,47 @@ def test_a_list_is_read_and_blank_means_that_it_has_no_entries() -> None:
     assert environment.tasks_api["TASKS"] == ()
 
 
+def test_policies_are_read_from_json_and_blank_means_none() -> None:
+    given = {"POLICIES": '{"shop.*": {"max_attempts": 5, "timeout_seconds": 1}, "*": {}}'}
+
+    own = TasksApiSettings.checked(read_environment(given).tasks_api)
+
+    assert list(own.policies) == ["shop.*", "*"]
+    assert own.policies["shop.*"].said == {"max_attempts": 5, "timeout_seconds": 1.0}
+    assert read_environment({"POLICIES": " "}).tasks_api["POLICIES"] == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("[1]", ""),
+        ("null", ""),
+        ("5 attempts", " (cannot be read: Extra data: line 1 column 3 (char 2))"),
+        (
+            '{"a": {},}',
+            " (cannot be read: Illegal trailing comma before end of object: line 1 colu",
+        ),
+        ('{"a": {}, "a": {}}', " (cannot be read: a is there twice)"),
+        ("[" * 100_000, " (cannot be read: maximum recursion depth exceeded"),
+        ('{"a.*": 5}', " (a.*: should be a dict)"),
+        ('{"a.*": {"retries": 5}}', " (a.*: retries: unknown; allowed: max_attempts, backoff, "),
+        ('{"a.*": {"max_attempts": 0}}', " (a.*: max_attempts: should be greater than or equal to"),
+        ('{"a.*": {"timeout_seconds": NaN}}', " (a.*: timeout_seconds: should be a finite number)"),
+        ('{"a.*": {"backoff": {"max": "1"}}}', " (a.*: backoff.max: should be a number)"),
+    ],
+)
+def test_wrong_policies_are_told_in_one_line_with_the_place(given: str, why: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read_environment({"POLICIES": given})
+
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(
+        'POLICIES must be an object such as `{"shop.tasks.*": {"max_attempts": 5, '
+    )
+    assert f"{why}." in line if why.endswith(")") or not why else why in line
+    assert len(line) < 400
+
+
 def test_what_is_not_set_has_the_defaults_of_the_app_but_for_a_few() -> None:
     environment = read_environment({})
 
@@ -151,7 +192,7 @@ def test_several_wrong_variables_are_told_at_once_and_no_secret_is() -> None:
         "SECRET_KEY must be a random text of at least 32 characters, such as `openssl rand -hex 32` "
         "prints.",
         "PORT must be a whole number, 1 to 65535, not 'eighty'.",
-        "PUBLIC_URL must be a URL, such as https://tasks.example.org, not 'https://['.",
+        "PUBLIC_URL must be a URL, such as https://tasks.example.org, not 'https://[' (Invalid IPv6 URL).",
         "RETENTION_DAYS_FAILED must be a whole number, 0 to 36500, not 36501.",
     ]
     secrets = dict.fromkeys(("SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHE_URL", "EMAIL_URL"), HUSH)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 from django.db import router
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.tasks import Task, TaskResultStatus
 from django.tasks.signals import task_finished
 from django_tasks_db.models import DBTaskResult, get_date_max
@@ -22,7 +22,7 @@ from tasks_api.backends.base import (
     StoredTask,
 )
 from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
-from tasks_api.backends.database.counting import figures_of
+from tasks_api.backends.database.counting import figures_of, running_elsewhere
 from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.readiness import check_writable
 from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, states_of, stored_task
@@ -31,6 +31,7 @@ from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
 from tasks_api.faults import Fault
 from tasks_api.ids import new_task_id, next_id_belongs_to
+from tasks_api.models import TaskRun
 from tasks_api.timestamps import as_stored
 
 logger = logging.getLogger("tasks_api.backends")
@@ -129,6 +130,9 @@ class DatabaseAdapter(Adapter):
         rows = DBTaskResult.objects.using(self.database)
         return figures_of(rows, undeferred=get_date_max())
 
+    def count_running_elsewhere(self, limit: int) -> int:
+        return running_elsewhere(DBTaskResult.objects.using(self.database), limit)
+
     def finished_for(self, age: timedelta, statuses: Collection[str]) -> QuerySet[Any] | None:
         if not self.is_observable:
             return None
@@ -137,6 +141,13 @@ class DatabaseAdapter(Adapter):
         # Excludes the other statuses, because SQLite would otherwise use the index of the status and sort.
         others = [status for status in TaskResultStatus.values if status not in statuses]
         return finished.exclude(status__in=others)
+
+    def rows_beside(self) -> list[QuerySet[Any]]:
+        if not self.is_observable:
+            return []
+        tasks = DBTaskResult.objects.using(self.database).filter(pk=OuterRef("pk"))
+        runs = TaskRun.objects.using(self.database)
+        return [runs.annotate(is_orphan=~Exists(tasks)).only("pk")]
 
     def probe(self) -> None:
         DBTaskResult.objects.exists()

@@ -8,13 +8,15 @@ afterwards, because a database might otherwise prefer an index that leads throug
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, Q, QuerySet, When
+from django.db import connections
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Greatest
 from django.tasks import TaskResultStatus
 
 from tasks_api.backends.base import QueueFigures
 from tasks_api.backends.database.clock import database_now
 from tasks_api.backends.database.indexes import STATUS
+from tasks_api.models import Worker
 from tasks_api.timestamps import as_stored, aware
 
 
@@ -39,9 +41,25 @@ def figures_of(rows: QuerySet[Any], *, undeferred: datetime) -> list[QueueFigure
     return [_figures(group, now) for group in merged.values()]
 
 
+def running_elsewhere(rows: QuerySet[Any], limit: int) -> int:
+    """Count those of the newest running tasks that no worker of ours has claimed."""
+    tables = set(connections[rows.db].introspection.table_names())
+    if not tables.issuperset(model._meta.db_table for model in (rows.model, Worker)):
+        # Before the first migration.
+        return 0
+    newest = _in_state(rows, TaskResultStatus.RUNNING).order_by("-pk")[:limit]
+    # One statement: between two, a worker may have finished one task and begun another.
+    claimed = Worker.objects.using(rows.db).filter(current_task=OuterRef("pk"))
+    return rows.filter(pk__in=newest.values("pk")).filter(~Exists(claimed)).count()
+
+
 def _by_queue(rows: QuerySet[Any], status: str) -> QuerySet[Any, dict[str, Any]]:
+    return _in_state(rows, status).order_by().values("backend_name", "queue_name")
+
+
+def _in_state(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
     in_this_state: QuerySet[Any] = rows.alias(indexed_status=STATUS).filter(indexed_status=status)
-    return in_this_state.order_by().values("backend_name", "queue_name")
+    return in_this_state
 
 
 def _figures(group: dict[str, Any], now: datetime) -> QueueFigures:

@@ -51,7 +51,7 @@ class TaskTypeViewSet(Resource, ViewSet):
         """
         Read a task type.
 
-        Answers with one task type: its arguments, queue, priority and backend.
+        Answers with one task type: its arguments, queue, priority, backend and policy.
         """
         task_type = registry.task_types.get(name)
         if task_type is None or not self.caller.may_enqueue(name):

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from tasks_api.calls.patterns import unmatched_by_exposed
-from tasks_api.checks import messages_on_rates
+from tasks_api.checks.rates import messages_on_rates
 from tasks_api.clients import keys
 from tasks_api.management.printing import PrintingCommand
 from tasks_api.models import Client, every_task, scope_choices, usual_scopes
