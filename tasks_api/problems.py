@@ -122,7 +122,7 @@ class NotAcceptable(Problem):
 
 
 class NotCancellable(Problem):
-    """The task is running or finished: it is too late to cancel it."""
+    """The task is finished, or runs where nobody can tell it to stop: it is too late to cancel it."""
 
     status, code, title = 409, "not_cancellable", "The task cannot be cancelled"
 

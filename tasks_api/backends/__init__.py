@@ -8,6 +8,7 @@ from django.tasks import task_backends
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.backends.dummy import DummyBackend
 from django.tasks.backends.immediate import ImmediateBackend
+from django.tasks.exceptions import InvalidTaskBackend
 
 from tasks_api.backends.base import (
     NO_LIMITS,
@@ -39,6 +40,7 @@ __all__ = [
     "StoredTask",
     "adapter_for",
     "adapters",
+    "limits_apply_to",
 ]
 
 _adapters: dict[str, Adapter] = {}
@@ -52,6 +54,14 @@ def adapter_for(alias: str) -> Adapter:
         backend = task_backends[alias]
         adapter = _adapters[alias] = _kind_of_adapter(backend)(backend)
     return adapter
+
+
+def limits_apply_to(alias: str) -> bool:
+    """Tell whether tasks of this backend have policies and limits, though it may not be configured any more."""
+    try:
+        return adapter_for(alias).applies_limits
+    except InvalidTaskBackend:
+        return any(adapter.applies_limits for adapter in adapters())
 
 
 @cache

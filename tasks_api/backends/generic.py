@@ -25,7 +25,12 @@ from tasks_api.backends.base import (
 )
 from tasks_api.faults import Fault
 from tasks_api.json_text import plain_json
-from tasks_api.problems import ListingNotSupported, NotSupportedByBackend, QueuesNotSupported
+from tasks_api.problems import (
+    ListingNotSupported,
+    NotCancellable,
+    NotSupportedByBackend,
+    QueuesNotSupported,
+)
 from tasks_api.timestamps import aware
 
 
@@ -61,6 +66,11 @@ class Adapter:
     def database(self) -> str | None:
         """The alias of the database that stores the tasks in transactions, if there is one."""
         return None
+
+    @property
+    def applies_limits(self) -> bool:
+        """Whether tasks have policies, and their calls can say what `Limits` has."""
+        return False
 
     @property
     def is_observable(self) -> bool:
@@ -128,6 +138,16 @@ class Adapter:
 
         """
         raise NotSupportedByBackend("The task's backend does not support cancellation.")
+
+    def request_stop(self, identifier: str) -> StoredTask | None:
+        """
+        Tell a task to stop if it is running; return its new state, or None if it is gone.
+
+        Raises:
+            NotCancellable: 409, whoever runs it would not look.
+
+        """
+        raise NotCancellable
 
     def get(self, identifier: str) -> StoredTask | None:
         """Read a task; None if there is none with this id."""
@@ -217,10 +237,7 @@ class Adapter:
             finished_at=aware(result.finished_at),
             worker_ids=result.worker_ids,
             return_value=plain_json(result.return_value) if successful else None,
-            errors=[
-                Failure(exception_class_path=error.exception_class_path, traceback=error.traceback)
-                for error in result.errors
-            ],
+            errors=_failures(result),
         )
 
     def probe(self) -> None:
@@ -229,3 +246,19 @@ class Adapter:
     def check(self) -> list[CheckMessage]:
         """Return the system check messages on the configuration of this backend."""
         return []
+
+
+def _failures(result: "TaskResult[..., Any]") -> list[Failure]:
+    """Return the errors; of the last one, the result says when it was, and whose."""
+    failures = [
+        Failure(exception_class_path=error.exception_class_path, traceback=error.traceback)
+        for error in result.errors
+    ]
+    if failures:
+        failures[-1] = replace(
+            failures[-1],
+            attempt=len(result.worker_ids) or None,
+            failed_at=aware(result.finished_at),
+            worker_id=result.worker_ids[-1] if result.worker_ids else None,
+        )
+    return failures

@@ -208,12 +208,24 @@ def _kept(task: StoredTask) -> Any:
     """Return the id of a task that can be read again, otherwise a copy of the task."""
     if adapter_for(task.backend).keeps_results:
         return task.id
-    fields = {
-        name: timestamp(value) if isinstance(value, datetime) else value
-        for name, value in asdict(task).items()
-    }
     # As text: a JSON column cannot store every value that a task may have returned.
-    return {"task": json_text(fields)}
+    return {"task": json_text(_with_texts(asdict(task)))}
+
+
+def _with_texts(fields: dict[str, Any]) -> dict[str, Any]:
+    """Write the times of a task, of its limits and of its errors as texts."""
+    texts: dict[str, Any] = {}
+    for name, value in fields.items():
+        match value:
+            case datetime():
+                texts[name] = timestamp(value)
+            case dict() if name == "limits":
+                texts[name] = _with_texts(value)
+            case list() if name == "errors":
+                texts[name] = [_with_texts(error) for error in value]
+            case _:
+                texts[name] = value
+    return texts
 
 
 def _restored(entry: Any) -> StoredTask:

@@ -1,4 +1,4 @@
-"""Cancelling a task before a worker starts it."""
+"""Cancelling a task: before a worker starts it, at once; while it runs, by telling it to stop."""
 
 import logging
 from typing import Any
@@ -14,28 +14,37 @@ from tasks_api.results.reading import find
 
 logger = logging.getLogger("tasks_api.results")
 
+MAX_LOOKS = 10
+"""How often a task may change, between two looks, from waiting to running or back."""
+
 
 def cancel(identifier: str, caller: Caller) -> tuple[Adapter, StoredTask]:
     """
-    Cancel a task that no worker has started, and return it with its adapter, like `find`.
+    Cancel a task, and return it with its adapter, like `find`.
 
-    A task that is cancelled already is returned unchanged.
+    A task that runs is told to stop, and returned as running, with `cancel_requested_at`. A task that is
+    cancelled, or told to stop, already is returned unchanged.
 
     Raises:
-        NotCancellable: 409, the task is running or finished.
+        NotCancellable: 409, the task is finished, or runs where it cannot be told to stop.
         NotSupportedByBackend: 400, the task's backend does not support it.
         Problem: what reading the task raises.
 
     """
     adapter, task = find(identifier, caller)
-    if task.status == TaskResultStatus.READY:
-        ended = adapter.cancel(task.id)
-        if ended is None:
+    for _ in range(MAX_LOOKS):
+        if task.is_finished:
+            if _is_cancelled(task):
+                return adapter, task
+            raise NotCancellable
+        act = adapter.cancel if task.status == TaskResultStatus.READY else adapter.request_stop
+        changed = act(task.id)
+        if changed is None:
             raise NotFound
-        task = ended
-    if not _is_cancelled(task):
-        raise NotCancellable
-    return adapter, task
+        task = changed
+        if task.status == TaskResultStatus.RUNNING and task.cancel_requested_at is not None:
+            return adapter, task
+    raise NotCancellable("The task is started and put back too often; try again.")
 
 
 def log_cancellations_as_such() -> None:
@@ -53,4 +62,6 @@ def log_task_finished(*, sender: Any, task_result: "TaskResult[..., Any]", **oth
 
 
 def _is_cancelled(task: "StoredTask | TaskResult[..., Any]") -> bool:
-    return [error.exception_class_path for error in task.errors] == [TaskCancelled.class_path()]
+    # There may be errors of attempts before.
+    last = task.errors[-1].exception_class_path if task.errors else None
+    return last == TaskCancelled.class_path()

@@ -12,9 +12,9 @@ from django_tasks_db.models import DBTaskResult
 
 from tasks_api.backends.base import Limits
 from tasks_api.backends.database.clock import database_now
+from tasks_api.backends.database.limits import policy_for
 from tasks_api.json_text import json_text
 from tasks_api.models import TaskRun
-from tasks_api.policies import policy_of
 from tasks_api.timestamps import as_stored, timestamp
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict, cut
@@ -24,20 +24,12 @@ _LENGTHS = [64 * 1024 // 2**halvings for halvings in range(8)]
 """To how many characters tracebacks are cut until all errors fit."""
 
 
-def attempts_allowed(task_path: str, limits: Limits) -> int:
-    """Return how many attempts the task has: as its policy says, or fewer, as its call says."""
-    most = policy_of(task_path).max_attempts
-    return most if limits.max_attempts is None else min(most, int(limits.max_attempts))
-
-
 def pause_before_next(task: TaskRow, limits: Limits, verdict: Verdict) -> float | None:
     """Return in how many seconds the next attempt is due; None if there is none."""
+    policy = policy_for(task.task_path, limits)
     attempt = len(task.worker_ids)
-    if verdict.status != TaskResultStatus.FAILED or attempt >= attempts_allowed(
-        task.task_path, limits
-    ):
+    if verdict.status != TaskResultStatus.FAILED or attempt >= policy.max_attempts:
         return None
-    policy = policy_of(task.task_path)
     return policy.pause_after(attempt) if policy.retries(verdict.kinds) else None
 
 

@@ -17,8 +17,8 @@ from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet
 from django_tasks_db.utils import exclusive_transaction
 
 from tasks_api.backends.base import Limits
-from tasks_api.backends.database.call_limits import MEMBER, limits_of
 from tasks_api.backends.database.clock import now_to_write
+from tasks_api.backends.database.limits import MEMBER, limits_in
 from tasks_api.exceptions import TaskEnded, WorkerLost
 from tasks_api.models import Worker
 from tasks_api.worker import attempts, journal, verdicts
@@ -106,4 +106,4 @@ def _end_task(alias: str, worker: Worker, loss: Loss) -> TaskRow | None:
 
 def _limits(tasks: DBTaskResultQuerySet) -> Limits:
     said = tasks.values_list(KeyTransform(MEMBER, "args_kwargs"), flat=True).first()
-    return limits_of({MEMBER: said})
+    return limits_in({MEMBER: said})

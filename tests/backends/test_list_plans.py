@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api.backends.database.rows import select_row
+from tasks_api.models import TaskRun
 from tasks_api.worker.child.claims import TRANSITIONS
 from tasks_api.worker.child.transitions import ready_tasks
 from tests.http.test_lists import numbers, owners_client, page, row
@@ -64,6 +65,7 @@ def client(statistics: str) -> Client:
     if statistics == "statistics of other times":
         execute("ANALYZE")
     ids = [one.id for one in rows]
+    TaskRun.objects.bulk_create([TaskRun(task_id=one) for one in ids], batch_size=500)
     DBTaskResult.objects.filter(id__lt=ids[-10]).update(status="SUCCESSFUL")
     DBTaskResult.objects.filter(id__lt=ids[5]).update(status="FAILED")
     if statistics == "statistics":

@@ -1,9 +1,11 @@
-"""A task that no worker has started is ended; whoever is late is told so."""
+"""A task that waits is ended, one that runs is told to stop; whoever is late is told so."""
 
 import json
 import logging
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -15,10 +17,13 @@ from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 
 from tasks_api import models
+from tasks_api.backends.database.adapter import DatabaseAdapter
 from tasks_api.clients.keys import issue
 from tasks_api.exceptions import TaskCancelled
+from tasks_api.models import TaskRun
+from tasks_api.results.cancelling import MAX_LOOKS
 from tests.http.test_hostile_bodies import assert_problem
-from tests.live_service import DEADLINE, LiveService, bearer
+from tests.live_service import DEADLINE, LiveService, bearer, wait_until
 from tests.signals import connected
 from tests.task_backends import DUMMY, IMMEDIATE, KEEPING, default_backend
 
@@ -62,12 +67,16 @@ def test_a_task_that_waits_is_cancelled(client: Client, call: Any) -> None:
     assert cancelled["finished_at"] >= task["enqueued_at"]
     [error] = cancelled["errors"]
     assert error == {
+        "attempt": None,
+        "failed_at": None,
+        "worker_id": None,
         "exception_class_path": CANCELLED,
         "traceback": str(TaskCancelled()),
     }
     assert cancelled == task | {
         "status": "FAILED",
         "is_finished": True,
+        "outcome": "cancelled",
         "finished_at": cancelled["finished_at"],
         "errors": [error],
     }
@@ -154,6 +163,172 @@ def test_a_task_whose_code_is_gone_is_cancelled(client: Client) -> None:
 
     response = cancel(client, task)
     assert (response.status_code, response.json()["status"]) == (200, "FAILED")
+
+
+# What runs is told to stop.
+
+
+def run_by_us(task: dict[str, Any], **columns: Any) -> None:
+    """Leave what a claim by a worker of ours leaves."""
+    set_row(task, status="RUNNING", worker_ids=["before", "w"], **columns)
+    models.Worker.objects.create(worker_id="w", hostname="h", pid=1, current_task=task["id"])
+
+
+@in_process
+def test_a_task_that_runs_is_told_to_stop_once(client: Client) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    first = cancel(client, task)
+
+    assert first.status_code == 202
+    assert first.headers["Retry-After"] == "1"
+    told = first.json()
+    assert told["cancel_requested_at"] >= task["enqueued_at"]
+    before = {**task, "status": "RUNNING", "attempts": 2, "worker_ids": ["before", "w"]}
+    assert told == before | {"cancel_requested_at": told["cancel_requested_at"]}
+    again = cancel(client, task)
+    assert (again.status_code, again.json()) == (202, told)
+    assert client.get(task["url"]).json() == told
+
+
+@in_process
+def test_what_is_kept_of_earlier_attempts_stays(client: Client) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    error = {"attempt": 1, "failed_at": "2026-11-22T09:00:00.000000Z", "worker_id": "before"}
+    error |= {"exception_class_path": "builtins.OSError", "traceback": "no"}
+    TaskRun.objects.create(task_id=task["id"], errors=[error])
+
+    told = cancel(client, task).json()
+    assert told["errors"] == [error]
+    assert told["cancel_requested_at"]
+
+
+@in_process
+@pytest.mark.parametrize("current_task", [None, "00000000-0000-8000-8000-000000000000"])
+def test_what_nobody_of_ours_runs_cannot_be_told(client: Client, current_task: Any) -> None:
+    task = enqueue(client)
+    set_row(task, status="RUNNING", worker_ids=["w"])
+    models.Worker.objects.create(worker_id="w", hostname="h", pid=1, current_task=current_task)
+
+    problem = assert_problem(cancel(client, task), 409, "not_cancellable")
+    assert "cannot be told to stop" in problem["detail"]
+    assert not TaskRun.objects.exists()
+
+
+@in_process
+@pytest.mark.parametrize(
+    ("columns", "status"),
+    [
+        ({"status": "SUCCESSFUL", "return_value": 1}, 409),
+        ({"status": "FAILED", "exception_class_path": "builtins.ValueError"}, 409),
+        ({"status": "FAILED", "exception_class_path": CANCELLED}, 200),
+    ],
+    ids=["successful", "failed", "cancelled"],
+)
+def test_once_finished_it_is_as_it_ended(
+    client: Client, columns: dict[str, Any], status: int
+) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    assert cancel(client, task).status_code == 202
+    set_row(task, **columns)
+
+    assert cancel(client, task).status_code == status
+
+
+@in_process
+def test_a_task_that_is_put_back_meanwhile_is_ended(client: Client) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    put_back: list[Any] = []
+
+    def put_back_once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        # After the first look, and before the lock.
+        if put_back == ["looked"] and sql.startswith("SELECT"):
+            put_back.append("put back")
+            set_row(task, status="READY")
+        elif not put_back and "LEFT OUTER JOIN" in sql:
+            put_back.append("looked")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(put_back_once):
+        response = cancel(client, task)
+    assert put_back == ["looked", "put back"]
+    assert (response.status_code, response.json()["outcome"]) == (200, "cancelled")
+    assert not TaskRun.objects.exists()
+
+
+@in_process
+def test_a_task_that_changes_all_the_time_is_not_followed_for_ever(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = enqueue(client)
+    changes: list[str] = []
+
+    def come_late(adapter: Any, identifier: str, status: str) -> Any:
+        changes.append(status)
+        set_row(task, status=status)
+        return adapter.get(identifier)
+
+    monkeypatch.setattr(DatabaseAdapter, "cancel", partialmethod(come_late, status="RUNNING"))
+    monkeypatch.setattr(DatabaseAdapter, "request_stop", partialmethod(come_late, status="READY"))
+    problem = assert_problem(cancel(client, task), 409, "not_cancellable")
+
+    assert "too often" in problem["detail"]
+    assert len(changes) == MAX_LOOKS
+
+
+def cancel_and_wait(client: Client, task: dict[str, Any], prefer: str) -> Any:
+    threaded: dict[str, Any] = {"wsgi.multithread": True}
+    return client.post(
+        f"{task['url']}cancel/",
+        content_type="application/json",
+        headers={"Prefer": prefer},
+        **threaded,
+    )
+
+
+@in_process
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"status": "SUCCESSFUL", "return_value": "done"},
+        {"status": "FAILED", "exception_class_path": CANCELLED},
+    ],
+    ids=["successful", "cancelled"],
+)
+def test_whoever_prefers_to_wait_is_told_how_it_ended(
+    client: Client, ended: dict[str, Any]
+) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    with ThreadPoolExecutor(1) as threads:
+        ending = threads.submit(end_when_told, task, ended)
+        response = cancel_and_wait(client, task, "wait=30")
+        ending.result()
+
+    assert (response.status_code, response.json()["status"]) == (200, ended["status"])
+    assert response.headers["Preference-Applied"] == "wait=30"
+    assert response.json()["cancel_requested_at"]
+
+
+def end_when_told(task: dict[str, Any], ended: dict[str, Any]) -> None:
+    try:
+        wait_until(TaskRun.objects.filter(pk=task["id"]).exists, what="request to stop")
+        set_row(task, **ended)
+    finally:
+        connection.close()
+
+
+@in_process
+def test_whoever_waits_in_vain_gets_it_as_it_runs(client: Client) -> None:
+    task = enqueue(client)
+    run_by_us(task)
+    response = cancel_and_wait(client, task, "wait=1")
+
+    assert (response.status_code, response.json()["status"]) == (202, "RUNNING")
+    assert response.headers["Preference-Applied"] == "wait=1"
 
 
 # Signals.
@@ -321,7 +496,9 @@ def test_every_form_of_an_empty_body_is_taken(service: LiveService) -> None:
 def test_a_task_is_either_cancelled_or_run(service: LiveService) -> None:
     answers: dict[str, int] = {}
     end = time.monotonic() + DEADLINE
-    while len(answers) < RACES or (len(set(answers.values())) < 2 and time.monotonic() < end):
+    while len(answers) < RACES or (
+        not {200, 409}.issubset(answers.values()) and time.monotonic() < end
+    ):
         tasks = service.post("/tasks/batch/", {"tasks": [HELLO] * BATCH}).json()["results"]
         # The worker begins with the first of them, and the two meet somewhere.
         for task in reversed(tasks):
@@ -334,10 +511,13 @@ def test_a_task_is_either_cancelled_or_run(service: LiveService) -> None:
         if answer == 200:
             assert [error["exception_class_path"] for error in task["errors"]] == [CANCELLED]
             assert (task["attempts"], task["started_at"]) == (0, None)
+        elif answer == 202 and task["status"] == "FAILED":
+            assert (task["attempts"], task["outcome"]) == (1, "cancelled")
         else:
             assert (task["attempts"], task["return_value"]) == (1, "Hello, Ada!")
-    assert outcomes.keys() == {(200, "FAILED"), (409, "SUCCESSFUL")}, outcomes
+    told_to_stop = {(202, "FAILED"), (202, "SUCCESSFUL")}
+    assert outcomes.keys() - told_to_stop == {(200, "FAILED"), (409, "SUCCESSFUL")}, outcomes
     log = service.log()
     for url, answer in answers.items():
         identifier = url.rstrip("/").rpartition("/")[2]
-        assert (f"Task {identifier} service.tasks.say_hello RUNNING" in log) == (answer == 409)
+        assert (f"Task {identifier} service.tasks.say_hello RUNNING" in log) == (answer != 200)

@@ -2,18 +2,23 @@
 
 import logging
 from collections.abc import Collection, Hashable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.checks import CheckMessage, Error
-from django.db import router
+from django.db import router, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.tasks import Task, TaskResultStatus
+from django.tasks.exceptions import InvalidTask
 from django.tasks.signals import task_finished
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from tasks_api.backends.base import (
+    NO_LIMITS,
     Call,
+    Limits,
     Position,
     QueueFigures,
     Selection,
@@ -24,8 +29,16 @@ from tasks_api.backends.base import (
 from tasks_api.backends.database.clock import database_now, knows_clock_of, now_to_write
 from tasks_api.backends.database.counting import figures_of, running_elsewhere
 from tasks_api.backends.database.keyset import Walk
+from tasks_api.backends.database.limits import with_limits
 from tasks_api.backends.database.readiness import check_writable
-from tasks_api.backends.database.rows import COLUMNS, key_of, select_row, states_of, stored_task
+from tasks_api.backends.database.rows import (
+    key_of,
+    rows_of,
+    select_row,
+    states_of,
+    stored_task,
+)
+from tasks_api.backends.database.stopping import request_stop
 from tasks_api.backends.database.storing import store, stores_as_upstream
 from tasks_api.backends.generic import Adapter
 from tasks_api.exceptions import TaskCancelled
@@ -60,6 +73,11 @@ class DatabaseAdapter(Adapter):
     def is_observable(self) -> bool:
         return knows_clock_of(router.db_for_write(DBTaskResult))
 
+    @property
+    def applies_limits(self) -> bool:
+        # Our worker runs on the same databases.
+        return self.is_observable
+
     def refusals(
         self,
         task: "Task[..., Any]",
@@ -82,15 +100,27 @@ class DatabaseAdapter(Adapter):
         if stores_as_upstream(self.backend):
             return next(store(self.backend, [call]))
         with next_id_belongs_to(call.owner):
-            return super().enqueue(call)
+            if call.limits == NO_LIMITS:
+                return super().enqueue(call)
+            with transaction.atomic(using=self.database):
+                return self._with_limits(super().enqueue(call), call.limits)
 
     def enqueue_together(self, calls: Sequence[Call]) -> Iterator[StoredTask]:
         if stores_as_upstream(self.backend):
             return store(self.backend, calls)
         return super().enqueue_together(calls)
 
+    def _with_limits(self, task: StoredTask, limits: Limits) -> StoredTask:
+        """Add to a new row what the backend's own `enqueue()` knows nothing of."""
+        rows = DBTaskResult.objects.using(self.database).filter(pk=task.id)
+        for args_kwargs in rows.values_list("args_kwargs", flat=True):
+            rows.update(args_kwargs=with_limits(args_kwargs, limits))
+            return replace(task, limits=limits)
+        raise InvalidTask("The backend has stored no row, which would say when the task expires.")
+
     def cancel(self, identifier: str) -> StoredTask | None:
-        ours = DBTaskResult.objects.using(self.database).filter(pk=identifier)
+        key = UUID(identifier)
+        ours = DBTaskResult.objects.using(self.database).filter(pk=key)
         # A worker's claim checks the status too, so only one of the two succeeds.
         cancelled = ours.filter(status=TaskResultStatus.READY).update(
             status=TaskResultStatus.FAILED,
@@ -98,10 +128,15 @@ class DatabaseAdapter(Adapter):
             exception_class_path=TaskCancelled.class_path(),
             traceback=str(TaskCancelled()),
         )
-        row = ours.first()
-        if cancelled and row is not None:
-            _announce_finished(row)
-        return None if row is None else stored_task({name: getattr(row, name) for name in COLUMNS})
+        row = select_row(key, using=ours.db)
+        if row is None:
+            return None
+        if cancelled:
+            _announce_finished(_instance(row, using=ours.db))
+        return stored_task(row)
+
+    def request_stop(self, identifier: str) -> StoredTask | None:
+        return request_stop(UUID(identifier), using=self.database)
 
     def get(self, identifier: str) -> StoredTask | None:
         key = key_of(identifier)
@@ -113,7 +148,7 @@ class DatabaseAdapter(Adapter):
     def pick(self, identifiers: Sequence[str]) -> Iterator[StoredTask]:
         if keys := [key for key in map(key_of, identifiers) if key]:
             walk = Walk.of(DBTaskResult.objects.all(), keys)
-            yield from map(stored_task, walk.load(*COLUMNS))
+            yield from map(stored_task, walk.load(rows_of))
 
     def states(self, identifiers: Sequence[str]) -> dict[str, State]:
         return states_of([key for key in map(key_of, identifiers) if key])
@@ -124,7 +159,7 @@ class DatabaseAdapter(Adapter):
         rows = DBTaskResult.objects.all()
         walk = Walk.along(rows, selection, start, owner=owner, limit=limit)
         reached = None if walk.reached is None else str(walk.reached)
-        return Slice(map(stored_task, walk.load(*COLUMNS)), reached)
+        return Slice(map(stored_task, walk.load(rows_of)), reached)
 
     def count_queues(self) -> list[QueueFigures]:
         rows = DBTaskResult.objects.using(self.database)
@@ -176,6 +211,13 @@ class DatabaseAdapter(Adapter):
                 id="tasks_api.E002",
             ),
         ]
+
+
+def _instance(row: dict[str, Any], *, using: str) -> "DBTaskResult[..., Any]":
+    names = [one.attname for one in DBTaskResult._meta.concrete_fields if one.attname in row]
+    instance: DBTaskResult[..., Any]
+    instance = DBTaskResult.from_db(using, names, [row[name] for name in names])
+    return instance
 
 
 def _announce_finished(row: "DBTaskResult[..., Any]") -> None:

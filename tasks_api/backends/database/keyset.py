@@ -5,12 +5,12 @@ A walk reads ranges of indexes that end with the id: its cost does not depend on
 in the list, or on the number of tasks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Func, IntegerField, Q, QuerySet, TextField
+from django.db.models import Func, IntegerField, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.tasks import TaskResultStatus
 
@@ -18,6 +18,7 @@ from tasks_api.backends.base import Position, Selection
 from tasks_api.backends.database.id_ranges import IdRange
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.ids import owner_of
+from tasks_api.models import TaskRun
 from tasks_api.timestamps import as_stored
 
 MAX_EXAMINED = 10_000
@@ -45,14 +46,12 @@ class Walk:
     The rows that a walk found, nearest first, not loaded yet.
 
     Attributes:
-        rows: all rows.
         sizes: the ids of the found rows, and how many bytes each would load.
         reached: the id to continue from; None at the end of the list.
         statuses: the statuses that a row must have when it is found and when it is loaded.
 
     """
 
-    rows: QuerySet[Any]
     sizes: list[tuple[UUID, int]]
     reached: UUID | None
     statuses: frozenset[str]
@@ -62,7 +61,7 @@ class Walk:
         """Find the rows with these ids, in this order."""
         sizes = dict(_sizes(rows.filter(pk__in=identifiers).order_by()))
         found = [(key, sizes[key]) for key in identifiers if key in sizes]
-        return cls(rows, found, None, frozenset())
+        return cls(found, None, frozenset())
 
     @classmethod
     def along(
@@ -94,13 +93,14 @@ class Walk:
             reached = sizes[-1][0]
         # An id of another version may start with the same bits by chance.
         sizes = [(key, size) for key, size in sizes if owner_of(key) == owner]
-        return cls(rows, sizes, reached, frozenset(selection.statuses))
+        return cls(sizes, reached, frozenset(selection.statuses))
 
-    def load(self, *columns: str) -> Iterator[dict[str, Any]]:
+    def load(
+        self, rows_of: Callable[[list[UUID]], Iterator[dict[str, Any]]]
+    ) -> Iterator[dict[str, Any]]:
         """Load the rows that were found and still match, a limited amount at a time."""
         for keys in _portions(self.sizes):
-            rows = self.rows.filter(pk__in=keys).order_by().values("pk", *columns)
-            loaded = {row["pk"]: row for row in rows}
+            loaded = {row["id"]: row for row in rows_of(keys)}
             yield from (loaded[key] for key in keys if key in loaded and self._shows(loaded[key]))
 
     def _shows(self, row: dict[str, Any]) -> bool:
@@ -155,8 +155,14 @@ def _sizes(rows: QuerySet[Any]) -> list[tuple[UUID, int]]:
         OctetLength(Cast("args_kwargs", TextField()))
         + Coalesce(OctetLength(Cast("return_value", TextField())), 0)
         + OctetLength("traceback")
+        + Coalesce(Subquery(_size_of_errors()), 0)
     )
     return list(rows.annotate(size=size).values_list("id", "size"))
+
+
+def _size_of_errors() -> QuerySet[Any]:
+    runs = TaskRun.objects.filter(pk=OuterRef("pk"))
+    return runs.values_list(OctetLength(Cast("errors", TextField())))
 
 
 def _portions(sizes: list[tuple[UUID, int]]) -> Iterator[list[UUID]]:

@@ -1,6 +1,7 @@
 """Statements that are compiled once: building one of Django's queries costs more than running it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import batched
 from typing import Any
@@ -15,27 +16,52 @@ MAX_ROWS = 1000
 """How many rows one statement inserts at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Columns of the row with the same primary key in another table, None if there is no such row."""
+
+    model: type[Model]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """By the names that they get in what is read."""
+
+
 class _Select:
     """Selects some columns of rows by primary key, converted as by their model fields."""
 
-    def __init__(self, model: type[Model], columns: Sequence[str]) -> None:
+    def __init__(
+        self, model: type[Model], columns: Sequence[str], beside: Beside | None = None
+    ) -> None:
         self._model = model
-        self._columns = tuple(columns)
+        self._own = tuple(columns)
+        self._beside = beside
+        self.columns = (*self._own, *(beside.columns if beside else ()))
 
-    @property
-    def _connection(self) -> BaseDatabaseWrapper:
-        return connections[self._model._default_manager.db]
+    def _connection(self, using: str | None = None) -> BaseDatabaseWrapper:
+        return connections[using or self._model._default_manager.db]
 
     @cached_property
     def _compiled(self) -> tuple[str, dict[int, Any]]:
         """The statement up to the condition of the key, and the converters of columns by position."""
-        manager = self._model._default_manager
-        query = manager.order_by().values_list(*self._columns).query
-        compiler: Any = query.get_compiler(using=manager.db)
-        sql, _ = compiler.as_sql()
-        key = self._connection.ops.quote_name(self._model._meta.pk.column or "")
-        head = f"{sql} WHERE {key} "
-        return head, compiler.get_converters([column for column, *_ in compiler.select])
+        quote = self._connection().ops.quote_name
+        compiler = self._compiler(self._model, self._own)
+        chosen = list(compiler.select)
+        table, key = _table_and_key(self._model, quote)
+        tables = table
+        if self._beside is not None:
+            model = self._beside.model
+            chosen += self._compiler(model, self._beside.columns.values()).select
+            other, other_key = _table_and_key(model, quote)
+            tables += f" LEFT OUTER JOIN {other} ON {other_key} = {key}"
+        columns = ", ".join(sql for _, (sql, _), _ in chosen)
+        # Only names of the models.
+        head = f"SELECT {columns} FROM {tables} WHERE {key} "  # noqa: S608
+        return head, compiler.get_converters([column for column, *_ in chosen])
+
+    def _compiler(self, model: type[Model], columns: Collection[str]) -> Any:
+        query = model._default_manager.order_by().values_list(*columns).query
+        compiler: Any = query.get_compiler(using=self._model._default_manager.db)
+        compiler.as_sql()
+        return compiler
 
 
 class SelectByKey(_Select):
@@ -45,9 +71,13 @@ class SelectByKey(_Select):
     def _statement(self) -> str:
         return f"{self._compiled[0]}= %s"
 
-    def __call__(self, key: Any) -> dict[str, Any] | None:
-        """Return the columns by name, or None if there is no such row."""
-        connection = self._connection
+    def __call__(self, key: Any, using: str | None = None) -> dict[str, Any] | None:
+        """
+        Return the columns by name, or None if there is no such row.
+
+        `using` is another database of the same kind than the one to read from.
+        """
+        connection = self._connection(using)
         converters = self._compiled[1]
         parameter = _prepared(self._model._meta.pk, key, connection)
         with connection.cursor() as cursor:
@@ -55,7 +85,7 @@ class SelectByKey(_Select):
             row = cursor.fetchone()
         if row is None:
             return None
-        return dict(zip(self._columns, _converted(row, converters, connection), strict=True))
+        return dict(zip(self.columns, _converted(row, converters, connection), strict=True))
 
 
 class SelectByKeys(_Select):
@@ -63,7 +93,7 @@ class SelectByKeys(_Select):
 
     def __call__(self, keys: Sequence[Any]) -> Iterator[list[Any]]:
         """Yield the columns of each row that exists; one statement for a thousand keys."""
-        connection = self._connection
+        connection = self._connection()
         head, converters = self._compiled
         most = connection.features.max_query_params or MAX_ROWS
         for portion in batched(keys, min(most, MAX_ROWS)):
@@ -116,6 +146,11 @@ class InsertRows:
         # Only names and defaults of the model, no value of a row.
         head = f"INSERT INTO {quote(self._model._meta.db_table)} ({columns}) VALUES "  # noqa: S608
         return head, f"({values})"
+
+
+def _table_and_key(model: type[Model], quote: Callable[[str], str]) -> tuple[str, str]:
+    table = quote(model._meta.db_table)
+    return table, f"{table}.{quote(model._meta.pk.column or '')}"
 
 
 def _converted(

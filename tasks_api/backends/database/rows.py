@@ -4,7 +4,7 @@ Reading the columns of django-tasks-db's rows.
 `task_result` is not used: it imports the task's module, and so fails for a task that was renamed or removed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,10 @@ from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from tasks_api.backends.base import Failure, State, StoredTask
-from tasks_api.backends.database.prepared import SelectByKey, SelectByKeys
-from tasks_api.timestamps import aware
+from tasks_api.backends.database.limits import limits_in
+from tasks_api.backends.database.prepared import Beside, SelectByKey, SelectByKeys
+from tasks_api.models import TaskRun
+from tasks_api.timestamps import aware, parse_timestamp
 
 COLUMNS = (
     "id",
@@ -34,9 +36,21 @@ COLUMNS = (
     "traceback",
 )
 
-select_row = SelectByKey(DBTaskResult, COLUMNS)
+_RUN = Beside(
+    TaskRun,
+    {
+        "first_started_at": "started_at",
+        "earlier_errors": "errors",
+        "cancel_requested_at": "cancel_requested_at",
+    },
+)
+
+select_row = SelectByKey(DBTaskResult, COLUMNS, _RUN)
+_select_rows = SelectByKeys(DBTaskResult, COLUMNS, _RUN)
 _select_states = SelectByKeys(
-    DBTaskResult, ("id", "status", "run_after", "started_at", "finished_at")
+    DBTaskResult,
+    ("id", "status", "run_after", "started_at", "finished_at"),
+    Beside(TaskRun, {"cancel_requested_at": "cancel_requested_at"}),
 )
 
 
@@ -50,6 +64,12 @@ def key_of(identifier: str) -> UUID | None:
     return key if str(key) == identifier else None
 
 
+def rows_of(keys: Sequence[UUID]) -> Iterator[dict[str, Any]]:
+    """Yield the columns of these rows, as far as they exist, in no order."""
+    for values in _select_rows(keys):
+        yield dict(zip(_select_rows.columns, values, strict=True))
+
+
 def states_of(keys: Sequence[UUID]) -> dict[str, State]:
     """Return the states of these rows by task id, as far as they exist."""
     return {
@@ -58,8 +78,16 @@ def states_of(keys: Sequence[UUID]) -> dict[str, State]:
             run_after=_deferred_until(run_after),
             started_at=aware(started_at),
             finished_at=aware(finished_at),
+            cancel_requested_at=aware(cancel_requested_at),
         )
-        for key, status, run_after, started_at, finished_at in _select_states(keys)
+        for (
+            key,
+            status,
+            run_after,
+            started_at,
+            finished_at,
+            cancel_requested_at,
+        ) in _select_states(keys)
     }
 
 
@@ -70,14 +98,7 @@ def _deferred_until(run_after: datetime) -> datetime | None:
 def stored_task(column: dict[str, Any]) -> StoredTask:
     """Convert the columns of a row to the terms of `django.tasks`."""
     status = column["status"]
-    errors = []
-    if status == TaskResultStatus.FAILED:
-        errors.append(
-            Failure(
-                exception_class_path=column["exception_class_path"], traceback=column["traceback"]
-            )
-        )
-    started_at = aware(column["started_at"])
+    last_started_at = aware(column["started_at"])
     return StoredTask(
         id=str(column["id"]),
         task_path=column["task_path"],
@@ -89,11 +110,40 @@ def stored_task(column: dict[str, Any]) -> StoredTask:
         run_after=_deferred_until(column["run_after"]),
         backend=column["backend_name"],
         enqueued_at=aware(column["enqueued_at"]),
-        started_at=started_at,
-        # The row has only one time for both, and so has the backend's own result.
-        last_attempted_at=started_at,
+        started_at=aware(column["first_started_at"]) or last_started_at,
+        last_attempted_at=last_started_at,
         finished_at=aware(column["finished_at"]),
         worker_ids=column["worker_ids"],
         return_value=column["return_value"] if status == TaskResultStatus.SUCCESSFUL else None,
-        errors=errors,
+        errors=_errors(column),
+        limits=limits_in(column["args_kwargs"]),
+        cancel_requested_at=aware(column["cancel_requested_at"]),
     )
+
+
+def _errors(column: dict[str, Any]) -> list[Failure]:
+    """Return a failure for each attempt that was followed by another, and that of the row itself."""
+    errors = [
+        Failure(
+            exception_class_path=one["exception_class_path"],
+            traceback=one["traceback"],
+            attempt=one["attempt"],
+            failed_at=parse_timestamp(one["failed_at"]),
+            worker_id=one["worker_id"],
+        )
+        for one in column["earlier_errors"] or ()
+    ]
+    if column["status"] == TaskResultStatus.FAILED:
+        attempts = len(column["worker_ids"])
+        # If the last attempt has failed already, the task was ended while it waited for the next one.
+        has_failed = (errors[-1].attempt or 0 if errors else 0) >= attempts
+        errors.append(
+            Failure(
+                exception_class_path=column["exception_class_path"],
+                traceback=column["traceback"],
+                attempt=None if has_failed else attempts,
+                failed_at=None if has_failed else aware(column["finished_at"]),
+                worker_id=None if has_failed else column["worker_ids"][-1],
+            )
+        )
+    return errors

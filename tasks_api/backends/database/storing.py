@@ -27,6 +27,7 @@ from django_tasks_db.signal_handlers import set_run_after
 
 from tasks_api.backends.announcing import announce, receivers_of
 from tasks_api.backends.base import Call, StoredTask
+from tasks_api.backends.database.limits import with_limits
 from tasks_api.backends.database.prepared import InsertRows
 from tasks_api.ids import id_for, new_task_id
 from tasks_api.timestamps import aware
@@ -92,7 +93,7 @@ def store(backend: BaseTaskBackend, calls: Sequence[Call]) -> Iterator[StoredTas
         {
             "id": key,
             "enqueued_at": now + timedelta(microseconds=place),
-            "args_kwargs": {"args": call.args, "kwargs": call.kwargs},
+            "args_kwargs": with_limits({"args": call.args, "kwargs": call.kwargs}, call.limits),
             "priority": call.task.priority,
             "task_path": call.task.module_path,
             "queue_name": call.task.queue_name,
@@ -163,4 +164,5 @@ def _stored(row: Mapping[str, Any], call: Call) -> StoredTask:
         worker_ids=[],
         return_value=None,
         errors=[],
+        limits=call.limits,
     )

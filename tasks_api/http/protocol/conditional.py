@@ -20,6 +20,7 @@ def state_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
         task.last_attempted_at,
         task.finished_at,
         task.worker_ids,
+        task.cancel_requested_at,
         members,
     )
     return hashlib.sha256(repr(state).encode()).hexdigest()[:24]

@@ -86,10 +86,15 @@ class TaskViewSet(Resource, ViewSet):
         scope=Scope.CANCEL,
         answers={
             200: Answer(
-                description="The task.",
+                description="The task, cancelled; or finished, if the client has waited for its end.",
                 representation=TaskRepresentation,
                 headers=("Preference-Applied",),
-            )
+            ),
+            202: Answer(
+                description="The task, which runs, and has been told to stop.",
+                representation=TaskRepresentation,
+                headers=("Retry-After", "Preference-Applied"),
+            ),
         },
         problems=(
             *READING_A_BODY,
@@ -104,8 +109,9 @@ class TaskViewSet(Resource, ViewSet):
         """
         Cancel a task.
 
-        Ends a task that no worker has started: it becomes FAILED, with
-        `tasks_api.exceptions.TaskCancelled` in `errors`. A cancelled task stays as it is.
+        Ends a task that waits: it becomes FAILED, with `tasks_api.exceptions.TaskCancelled` in `errors`. A
+        task that runs is told to stop, with 202, and ends in the same way, unless it has its own result
+        first; with `Prefer: wait=N`, the answer is how it ended. A cancelled task stays as it is.
         """
         read_nothing(request)
         adapter, task = cancel(task_id, self.caller)
@@ -117,7 +123,9 @@ class TaskViewSet(Resource, ViewSet):
     def _show_cancelled(self, request: HttpRequest, task: StoredTask) -> HttpResponse:
         members = members_of([task], self.caller)[task.id]
         representation = represent_to(self.caller, request, task, members)
-        return json_response(representation, headers=polling_hint(task))
+        return json_response(
+            representation, status=200 if task.is_finished else 202, headers=polling_hint(task)
+        )
 
     @Operation(
         "retry_task",

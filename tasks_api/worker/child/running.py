@@ -14,10 +14,9 @@ from django.tasks import TaskContext, TaskResult, TaskResultStatus
 from django.tasks.signals import task_finished, task_started
 
 from tasks_api.backends.base import Limits
-from tasks_api.backends.database.call_limits import limits_of
 from tasks_api.backends.database.failures import DATABASE_ERRORS
+from tasks_api.backends.database.limits import limits_in, policy_for
 from tasks_api.exceptions import TransactionLeftOpen
-from tasks_api.policies import policy_of
 from tasks_api.worker import attempts, journal, verdicts
 from tasks_api.worker.announcing import send_task_finished
 from tasks_api.worker.child.claims import Superseded, VerdictRefused
@@ -74,7 +73,7 @@ class TaskRunner:
         journal.task_is_running(task, self._worker_id)
         context = copy_context()
         started_at = time.monotonic()
-        limits = limits_of(task.args_kwargs)
+        limits = limits_in(task.args_kwargs)
         verdict = context.run(self._verdict_on, task, limits)
         # First: what a task has left locked or open must not keep its own verdict waiting.
         left_open = self._close_connections()
@@ -160,10 +159,7 @@ class TaskRunner:
         args, kwargs = result.args, result.kwargs
         if task.takes_context:
             args = [TaskContext(task_result=result), *args]
-        policy = policy_of(task.module_path)
-        timeouts = [
-            seconds for seconds in (policy.timeout_seconds, limits.timeout_seconds) if seconds
-        ]
+        policy = policy_for(task.module_path, limits)
 
         def function() -> Any:
             if not iscoroutinefunction(task.func):
@@ -174,6 +170,6 @@ class TaskRunner:
         return self._stops.call(
             function,
             task_id=task_id,
-            timeout=min(timeouts, default=None),
+            timeout=policy.timeout_seconds,
             grace=policy.stop_grace_seconds,
         )

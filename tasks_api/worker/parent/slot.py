@@ -113,7 +113,9 @@ class Slot:
         stopping, self.stopping = self.stopping, None
         # In this order: nobody writes into a pipe that is closed, and perhaps another's by then.
         reason = f"process {pid} ended with status {status}"
-        self._heartbeat.has_ended(self.worker_id, Loss(reason, stopping.ended if stopping else None))
+        self._heartbeat.has_ended(
+            self.worker_id, Loss(reason, stopping.ended if stopping else None)
+        )
         os.close(self._pipe)
         if status == DONE and self._may_end:
             self.is_wanted = False
