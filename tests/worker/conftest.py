@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import environ
 import pytest
@@ -16,6 +17,7 @@ from django.db.utils import InterfaceError, OperationalError
 from django_tasks_db.models import DBTaskResult, get_date_max
 from pytest_django import DjangoDbBlocker
 
+from tasks_api.backends.database.stopping import request_stop
 from tasks_api.ids import new_task_id
 from tasks_api.models import Worker
 from tests import live_service
@@ -94,6 +96,11 @@ class Store:
         return wait_until(in_time, what=f"task {wanted}")
 
 
+def cancel(task_id: str) -> None:
+    """Cancel a task that runs, as `POST /tasks/{id}/cancel/` does."""
+    request_stop(UUID(task_id), using=ALIAS)
+
+
 class Workers:
     """Starts the real command; whatever still runs after the test is killed."""
 
@@ -139,6 +146,15 @@ class Workers:
     def run_batch(self, *arguments: str) -> None:
         """Run all that is ready, and wait for the end."""
         assert self.start("--batch", *arguments).wait(DEADLINE) == 0, self.log()
+
+    @contextmanager
+    def stopped(self, parent: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Have a parent do nothing for as long as the block takes."""
+        parent.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            parent.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         return self._log_file.read_text(errors="replace")

@@ -229,6 +229,66 @@ ASYNCHRONOUS_WAITS: dict[str, Any] = {
 
 
 @task
+@policy(timeout_seconds=0.05, stop_grace_seconds=0.05)
+def race_with_time_limit(path: str, seconds: float) -> str:
+    """Take about as long as is allowed."""
+    time.sleep(seconds)
+    Path(path).write_text("done")
+    return "done"
+
+
+@task
+@policy(timeout_seconds=0.05, stop_grace_seconds=0.05)
+async def race_asynchronously(path: str, seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    Path(path).write_text("done")
+    return "done"
+
+
+@task
+@policy(timeout_seconds=0.05, stop_grace_seconds=0.05)
+def race_with_grace(path: str, seconds: float) -> str:
+    """Go on after a stop for about as long as that is allowed."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with suppress(BaseException):
+            time.sleep(left)
+    Path(path).write_text("done")
+    return "done"
+
+
+@task
+@policy(max_attempts=2, retry_on=["tasks_api.exceptions.TaskTimedOut"], timeout_seconds=0.2)
+def take_too_long_at_first(path: str) -> str:
+    if not Path(path).exists():
+        Path(path).write_text("begun")
+        time.sleep(600)
+    return "in time"
+
+
+@task
+@policy(max_attempts=25, backoff={"initial": 0})
+def fail_again_at_length(length: int) -> None:
+    raise ValueError("\u20ac" * length)
+
+
+@task
+@policy(max_attempts=2, backoff={"initial": 3600, "max": 3600})
+def fail_after_an_hour_again() -> None:
+    raise ValueError
+
+
+@task
+@policy(max_attempts=5, backoff={"initial": 0})
+def fail_once_told(path: str, go: str) -> None:
+    """Fail when the file `go` is there."""
+    Path(path).write_text("begun")
+    while not Path(go).exists():
+        time.sleep(0.01)
+    raise ValueError
+
+
+@task
 async def wait_for_nothing() -> str:
     return "awaited"
 

@@ -1,23 +1,16 @@
 """A task that takes too long, or that a client cancels while it runs, comes to one end, and soon."""
 
+import random
+import time
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
-
-from tasks_api.models import TaskRun
-from tests.worker.conftest import ALIAS, Store, Workers, wait_until
+from tests.worker.conftest import Store, Workers, cancel, wait_until
 
 CANCELLED = "tasks_api.exceptions.TaskCancelled"
 TIMED_OUT = "tasks_api.exceptions.TaskTimedOut"
-
-
-def cancel(task_id: str) -> None:
-    """Write what `POST /tasks/{id}/cancel/` writes for a task that runs."""
-    TaskRun.objects.using(ALIAS).update_or_create(
-        task_id=task_id, defaults={"cancel_requested_at": timezone.now()}
-    )
 
 
 def begin_and_cancel(
@@ -96,3 +89,39 @@ def test_a_running_coroutine_is_cancelled(store: Store, workers: Workers, tmp_pa
         "compute": "ended by TaskCancelled",
         "swallow": "begun",
     }
+
+
+def test_of_hundreds_of_tasks_that_end_about_when_they_must_each_ends_once(
+    store: Store, workers: Workers, tmp_path: Path
+) -> None:
+    chance = random.Random(time.time_ns())  # noqa: S311
+    kinds = ["race_with_time_limit"] * 6 + ["race_asynchronously"] * 4 + ["race_with_grace"]
+    lengths = {
+        "race_with_time_limit": (0.03, 0.07),
+        "race_asynchronously": (0.03, 0.07),
+        "race_with_grace": (0.08, 0.12),
+    }
+    racing: dict[str, Path] = {}
+    innocent: list[str] = []
+    for number in range(250):
+        name, mark = chance.choice(kinds), tmp_path / str(number)
+        racing[store.enqueue(name, str(mark), chance.uniform(*lengths[name]))] = mark
+        innocent.append(store.enqueue("add", number, 1))
+    workers.start("--processes=2")
+
+    wait_until(
+        lambda: not store.tasks.filter(status__in=["READY", "RUNNING"]).exists(), what="all ends"
+    )
+    tasks = {str(task.pk): task for task in store.tasks.all()}
+    log = workers.log()
+    assert {tasks[task_id].status for task_id in innocent} == {"SUCCESSFUL"}
+    for task_id, mark in racing.items():
+        task = tasks[task_id]
+        assert task.exception_class_path in {"", TIMED_OUT}
+        # A stop may still come between the last line of a task and its end.
+        assert task.status == "FAILED" or mark.exists()
+    wait_until(lambda: workers.log().count("SIGNAL finished") == len(tasks), what="signals")
+    assert all(workers.log().count(f"SIGNAL finished {task_id} ") == 1 for task_id in tasks), log
+    ends = Counter(tasks[task_id].status for task_id in racing)
+    assert ends["SUCCESSFUL"]
+    assert ends["FAILED"]

@@ -142,14 +142,15 @@ class WorkerProcess:
 
     def _has_run_enough(self, running: int = 0) -> bool:
         tasks = self._run_tasks + running
-        if _is_reached(self._options.max_tasks, tasks):
+        self.is_worn = self.is_worn or self._wears_out_with(tasks)
+        return self.is_worn or _is_reached(self._options.max_tasks, tasks)
+
+    def _wears_out_with(self, tasks: int) -> bool:
+        if _is_reached(self._options.max_tasks_per_child, tasks):
             return True
-        if not self.is_worn:
-            self.is_worn = _is_reached(self._options.max_tasks_per_child, tasks) or (
-                self._options.max_memory_per_child is not None
-                and memory_in_use() >= self._options.max_memory_per_child * MIB
-            )
-        return self.is_worn
+        most = self._options.max_memory_per_child
+        # A process that takes more from the start would otherwise never run a task.
+        return most is not None and tasks > 0 and memory_in_use() >= most * MIB
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self.stop()
