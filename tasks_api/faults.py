@@ -98,6 +98,12 @@ FAULT_CODES: dict[str, str] = {
     "async_task_not_supported": "The task is asynchronous, and its backend does not support such tasks.",
     "priority_not_supported": "The task's backend does not support priorities.",
     "run_after_not_supported": "The task's backend does not support deferred tasks.",
+    "limit_not_supported": (
+        "The task's backend does not support tasks that expire, limits of time, or several attempts."
+    ),
+    "either_or": "Only one of two members that say the same in different ways can be given.",
+    "above_policy": "The number is above what the task's policy allows.",
+    "expires_too_early": "The task would expire before it may run.",
     "run_after_too_late": "The time is later than the task's backend can store.",
     "batch_not_supported": "The task's backend cannot store several tasks in one transaction.",
     "backend_rule": "The task's backend rejected the task.",

@@ -1,7 +1,7 @@
 """The adapter for any backend: it uses only Django's interface of backends."""
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any
@@ -14,8 +14,10 @@ from django.tasks.base import DEFAULT_TASK_PRIORITY
 from django.tasks.exceptions import TaskResultDoesNotExist
 
 from tasks_api.backends.base import (
+    NO_LIMITS,
     Call,
     Failure,
+    Limits,
     Position,
     QueueFigures,
     Selection,
@@ -87,6 +89,7 @@ class Adapter:
         queue_name: str | None,
         priority: int | None,
         run_after: datetime | None,
+        limits: Limits = NO_LIMITS,
     ) -> list[Fault]:
         """Return the faults of a call that this backend does not support; None stands for no value."""
         faults = []
@@ -103,6 +106,13 @@ class Adapter:
         if run_after is not None and not self.backend.supports_defer:
             detail = "The task's backend does not support deferred tasks."
             faults.append(Fault("run_after_not_supported", detail, pointer="/run_after"))
+        if limits != NO_LIMITS and not self.applies_limits:
+            detail = "The task's backend does not support this."
+            faults += [
+                Fault("limit_not_supported", detail, pointer=f"/{one.name}")
+                for one in fields(limits)
+                if getattr(limits, one.name) is not None
+            ]
         return faults
 
     def enqueue(self, call: Call) -> StoredTask:

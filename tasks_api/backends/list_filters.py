@@ -44,7 +44,7 @@ class ListFilter:
 list_filters: Registered[ListFilter] = Registered(
     "query parameter of lists",
     reserved=(
-        *("status", "queue_name", "enqueued_after", "enqueued_before"),
+        *("status", "outcome", "queue_name", "enqueued_after", "enqueued_before"),
         *("page_size", "cursor", "client", "id"),
     ),
 )

@@ -9,12 +9,14 @@ from django.tasks.exceptions import InvalidTask
 
 from tasks_api.arguments.whole_numbers import as_integer
 from tasks_api.backends import Call, adapter_for
+from tasks_api.calls.limits import Said, as_sent, faults_of_form
 from tasks_api.calls.members import MEMBERS, call_members, faults_of_members
 from tasks_api.calls.registry import registry
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault, unknown_members
+from tasks_api.policies import policy_of
 from tasks_api.problems import InvalidRequest, NotSupportedByBackend, UnknownTask
-from tasks_api.timestamps import as_stored, parse_timestamp
+from tasks_api.timestamps import as_stored
 
 _TYPES: tuple[tuple[str, type, str, str], ...] = (
     ("task", str, "string_type", "Should be a string."),
@@ -39,7 +41,8 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
     """
     require_object(body)
     body = _without_nulls(body)
-    if faults := _faults_of_form(body) + faults_of_members(body, caller):
+    now = datetime.now(UTC)
+    if faults := _faults_of_form(body, now) + faults_of_members(body, caller):
         raise InvalidRequest(faults=faults)
     task_type = registry.task_types.get(body["task"])
     if task_type is None or not caller.may_enqueue(body["task"]):
@@ -47,11 +50,16 @@ def check_call(body: Any, caller: Caller, *, owner: int | None = None) -> Call:
         raise UnknownTask(faults=[fault])
     args, kwargs = body.get("args", []), body.get("kwargs", {})
     args, kwargs = task_type.arguments.check(args, kwargs)
+    said = Said.of(body, now)
+    task = _placed(task_type.task, body, said)
+    if faults := list(said.faults(body, now, policy_of(body["task"]))):
+        raise InvalidRequest(faults=faults)
     return Call(
-        task=_placed(task_type.task, body),
+        task=task,
         args=args,
         kwargs=kwargs,
         owner=caller.number if owner is None else owner,
+        limits=said.limits,
         members={name: body[name] for name in call_members if name in body},
     )
 
@@ -81,13 +89,13 @@ def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _placed(task: "Task[..., Any]", body: dict[str, Any]) -> "Task[..., Any]":
+def _placed(task: "Task[..., Any]", body: dict[str, Any], said: Said) -> "Task[..., Any]":
     """Return the task with the queue, the priority and the `run_after` of the call."""
     queue_name, priority = body.get("queue_name"), as_integer(body.get("priority"))
-    run_after = _run_after(body["run_after"]) if "run_after" in body else None
+    run_after = said.run_after
     adapter = adapter_for(task.backend)
-    if faults := adapter.refusals(task, queue_name, priority, run_after):
-        raise NotSupportedByBackend(faults=faults)
+    if faults := adapter.refusals(task, queue_name, priority, run_after, said.limits):
+        raise NotSupportedByBackend(faults=[as_sent(fault, body) for fault in faults])
     if run_after is not None and run_after <= datetime.now(UTC):
         # A time in the past means now; if it were kept, a client could jump the queue.
         run_after = None
@@ -109,7 +117,7 @@ def refused_by_backend() -> NotSupportedByBackend:
     return NotSupportedByBackend(faults=[Fault("backend_rule", detail, pointer="")])
 
 
-def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
+def _faults_of_form(body: dict[str, Any], now: datetime) -> list[Fault]:
     faults = unknown_members(body, (*MEMBERS, *call_members))
     if "task" not in body:
         faults.append(Fault("missing", "Should name a task type.", pointer="/task"))
@@ -119,10 +127,7 @@ def _faults_of_form(body: dict[str, Any]) -> list[Fault]:
     if "priority" in body and (wrong := _fault_of_priority(body["priority"])):
         detail = f"Should be a whole number from {TASK_MIN_PRIORITY} to {TASK_MAX_PRIORITY}."
         faults.append(Fault(wrong, detail, pointer="/priority"))
-    if "run_after" in body and _run_after(body["run_after"]) is None:
-        detail = "Should be an RFC 3339 date-time with an offset, such as 2026-11-22T09:00:00Z."
-        faults.append(Fault("date_time", detail, pointer="/run_after"))
-    return faults
+    return [*faults, *faults_of_form(body, now)]
 
 
 def _fault_of_priority(value: Any) -> str | None:
@@ -130,7 +135,3 @@ def _fault_of_priority(value: Any) -> str | None:
     if priority is None:
         return "integer_type"
     return None if TASK_MIN_PRIORITY <= priority <= TASK_MAX_PRIORITY else "out_of_range"
-
-
-def _run_after(value: Any) -> datetime | None:
-    return parse_timestamp(value) if isinstance(value, str) else None

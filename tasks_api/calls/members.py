@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks_api.backends import StoredTask
+from tasks_api.calls import limits
 from tasks_api.clients.caller import Caller
 from tasks_api.faults import Fault
 from tasks_api.registered import Registered
@@ -39,7 +40,7 @@ class CallMember:
     enqueued: Callable[[Sequence[tuple[StoredTask, Any]]], None]
 
 
-MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", "run_after")
+MEMBERS = ("task", "args", "kwargs", "queue_name", "priority", *limits.MEMBERS)
 """The members that every call can have; only the first is required."""
 
 call_members: Registered[CallMember] = Registered("member of calls", reserved=MEMBERS)

@@ -109,6 +109,14 @@ def assert_reads_by(found: str, index: str) -> None:
             [3989, 3987, 3985],
         ),
         ({"queue_name": "default", "status": "FAILED"}, "tasks_api_queue_status_id", [3, 1]),
+        ({"outcome": "failed"}, "tasks_api_status_id", [4, 3, 2]),
+        ({"outcome": ["cancelled", "lost"]}, "tasks_api_status_id", []),
+        ({"outcome": "succeeded"}, "tasks_api_status_id", [3989, 3988, 3987]),
+        (
+            {"outcome": ["succeeded", "failed"], "queue_name": "default"},
+            "tasks_api_queue_status_id",
+            [3989, 3987, 3985],
+        ),
     ],
 )
 def test_a_page_is_read_by_one_index_in_its_order(

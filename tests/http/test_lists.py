@@ -25,6 +25,7 @@ from tasks_api.clients.keys import issue
 from tasks_api.clients.last_use import last_uses
 from tasks_api.clients.ownership import on_behalf_of
 from tasks_api.ids import PROJECT, task_id
+from tasks_api.outcomes import BY_EXCEPTION, OUTCOMES
 from tasks_api.results.listing import page_of
 from tests.http.test_hostile_bodies import assert_problem
 from tests.live_service import DEADLINE, LiveService, bearer
@@ -171,6 +172,67 @@ def test_a_task_whose_code_was_removed_is_listed(client: Client) -> None:
 
 
 # Filters.
+
+
+def ended_in_every_way() -> None:
+    """Store two tasks of each outcome, and one that waits, from number 0."""
+    paths = ["", "builtins.ValueError", *BY_EXCEPTION]
+    statuses = ["SUCCESSFUL", *["FAILED"] * 5]
+    ended = list(zip(statuses, paths, strict=True))
+    store(
+        row(0),
+        *(
+            row(number, status=status, exception_class_path=path)
+            for number, (status, path) in enumerate([*ended, *ended], start=1)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        *(({"outcome": one}, [7 + place, 1 + place]) for place, one in enumerate(OUTCOMES)),
+        ({"outcome": OUTCOMES}, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"outcome": ["succeeded", "cancelled"]}, [9, 7, 3, 1]),
+        ({"outcome": ["failed", "lost"]}, [12, 8, 6, 2]),
+        ({"outcome": ["succeeded", "failed", "lost"]}, [12, 8, 7, 6, 2, 1]),
+        ({"outcome": ["cancelled", "failed"], "status": "FAILED"}, [9, 8, 3, 2]),
+        ({"outcome": ["cancelled", "succeeded"], "status": "FAILED"}, [9, 3]),
+        ({"outcome": ["cancelled", "succeeded"], "status": "SUCCESSFUL"}, [7, 1]),
+        ({"outcome": "succeeded", "status": "FAILED"}, []),
+        ({"outcome": "cancelled", "status": ["READY", "RUNNING"]}, []),
+        ({"outcome": "expired", "queue_name": "default"}, [11, 5]),
+        ({"outcome": "expired", "queue_name": "emails"}, []),
+        ({"outcome": "expired", "task": "other"}, []),
+    ],
+)
+def test_tasks_are_listed_by_what_became_of_them(
+    client: Client, query: dict[str, Any], expected: list[int]
+) -> None:
+    ended_in_every_way()
+    first = page(client, **query, page_size=1)
+    assert numbers(page(client, **query)) == expected
+    found = numbers(first)
+    while first["next"]:
+        first = page(client, first["next"])
+        found += numbers(first)
+    assert found == expected
+    for task in page(client, **query)["results"]:
+        assert task["outcome"] in (
+            [query["outcome"]] if isinstance(query["outcome"], str) else query["outcome"]
+        )
+
+
+def test_a_cursor_holds_for_one_outcome_and_others_are_refused(client: Client) -> None:
+    ended_in_every_way()
+    following = page(client, outcome="lost", page_size=1)["next"]
+    other = client.get(following.replace("outcome=lost", "outcome=failed"))
+    assert_problem(other, 400, "invalid_cursor")
+    for wrong in ("LOST", "", "FAILED"):
+        problem = assert_problem(client.get(f"/tasks/?outcome={wrong}"), 400, "invalid_request")
+        [fault] = problem["errors"]
+        assert (fault["parameter"], fault["code"]) == ("outcome", "enum")
+        assert fault["detail"] == f"Should be one of {', '.join(OUTCOMES)}."
 
 
 def test_a_status_may_be_named_more_than_once(client: Client) -> None:

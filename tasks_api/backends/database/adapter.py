@@ -84,8 +84,9 @@ class DatabaseAdapter(Adapter):
         queue_name: str | None,
         priority: int | None,
         run_after: datetime | None,
+        limits: Limits = NO_LIMITS,
     ) -> list[Fault]:
-        faults = super().refusals(task, queue_name, priority, run_after)
+        faults = super().refusals(task, queue_name, priority, run_after, limits)
         takes_any_queue = not self.backend.queues
         if takes_any_queue and len(queue_name or "") > MAX_QUEUE_NAME_LENGTH:
             detail = f"Should have at most {MAX_QUEUE_NAME_LENGTH} characters."

@@ -5,7 +5,7 @@ A walk reads ranges of indexes that end with the id: its cost does not depend on
 in the list, or on the number of tasks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from tasks_api.backends.database.id_ranges import IdRange
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.ids import owner_of
 from tasks_api.models import TaskRun
+from tasks_api.outcomes import BY_EXCEPTION, statuses_of
 from tasks_api.timestamps import as_stored
 
 MAX_EXAMINED = 10_000
@@ -75,16 +76,18 @@ class Walk:
     ) -> "Walk":
         """Find an owner's rows from a position, or from the newest one."""
         to_older = start is None or start.leads_to_older
+        statuses = _statuses(selection)
         ids = IdRange.of(owner, selection)
         if start is not None:
             ids = ids.beyond(start)
         reached: UUID | None = None
         if filters := _filters(selection):
-            reached = _examined(_index_ranges(rows, selection, ids, to_older=to_older), to_older)
+            ranges = _index_ranges(rows, statuses, selection.queue_name, ids, to_older=to_older)
+            reached = _examined(ranges, to_older)
             if reached is not None:
                 ids = ids.beyond(Position(">=" if to_older else "<=", str(reached)))
         found: dict[UUID, int] = {}
-        for range_ in _index_ranges(rows, selection, ids, to_older=to_older):
+        for range_ in _index_ranges(rows, statuses, selection.queue_name, ids, to_older=to_older):
             # A task that changes its status between two queries is in both.
             found |= _sizes(range_.filter(filters)[: limit + 1])
         sizes = sorted(found.items(), reverse=to_older)
@@ -93,7 +96,7 @@ class Walk:
             reached = sizes[-1][0]
         # An id of another version may start with the same bits by chance.
         sizes = [(key, size) for key, size in sizes if owner_of(key) == owner]
-        return cls(sizes, reached, frozenset(selection.statuses))
+        return cls(sizes, reached, frozenset(statuses))
 
     def load(
         self, rows_of: Callable[[list[UUID]], Iterator[dict[str, Any]]]
@@ -108,21 +111,31 @@ class Walk:
         return not self.statuses or row["status"] in self.statuses
 
 
-def _index_ranges(
-    rows: QuerySet[Any], selection: Selection, ids: IdRange, *, to_older: bool
-) -> Iterator[QuerySet[Any]]:
+def _statuses(selection: Selection) -> list[str]:
     """
-    Yield the ranges of an index that together contain the selected statuses and queue, nearest first.
+    Return the statuses that a selected task can have; none if the selection contradicts itself.
 
-    Statuses are in the order in which a task has them: a task that changes its status is not missed.
+    They are in the order in which a task has them: a task that changes its status is not missed.
     """
-    every = TaskResultStatus.values
-    wanted = [status for status in every if status in (selection.statuses or every)]
-    queue_name = selection.queue_name
-    if queue_name is None and wanted == every:
+    wanted = set(selection.statuses or TaskResultStatus.values)
+    if selection.outcomes:
+        wanted &= statuses_of(selection.outcomes)
+    return [status for status in TaskResultStatus.values if status in wanted]
+
+
+def _index_ranges(
+    rows: QuerySet[Any],
+    statuses: list[str],
+    queue_name: str | None,
+    ids: IdRange,
+    *,
+    to_older: bool,
+) -> Iterator[QuerySet[Any]]:
+    """Yield the ranges of an index that together contain these statuses and the queue, nearest first."""
+    if queue_name is None and statuses == TaskResultStatus.values:
         found = [ids.among(rows)]
     else:
-        found = [ids.among(rows, status=status, queue_name=queue_name) for status in wanted]
+        found = [ids.among(rows, status=status, queue_name=queue_name) for status in statuses]
     for rows_of_range in found:
         yield rows_of_range.reverse() if to_older else rows_of_range
 
@@ -139,13 +152,28 @@ def _examined(ranges: Iterator[QuerySet[Any]], to_older: bool) -> UUID | None:
 
 def _filters(selection: Selection) -> Q:
     """Return the condition that no range of an index covers; falsy if there is none."""
-    wanted = Q()
+    wanted = _with_outcome(selection.outcomes)
     for name, text in selection.filters:
         wanted &= list_filters[name].rows(list_filters[name].parse(text))
     if selection.enqueued_after is not None:
         wanted &= Q(enqueued_at__gte=as_stored(selection.enqueued_after))
     if selection.enqueued_before is not None:
         wanted &= Q(enqueued_at__lt=as_stored(selection.enqueued_before))
+    return wanted
+
+
+def _with_outcome(outcomes: Collection[str]) -> Q:
+    """Return the condition that tasks with one of the statuses of these outcomes have one of them."""
+    if not outcomes:
+        return Q()
+    if "failed" in outcomes:
+        others = [path for path, outcome in BY_EXCEPTION.items() if outcome not in outcomes]
+        wanted = ~Q(exception_class_path__in=others) if others else Q()
+    else:
+        paths = [path for path, outcome in BY_EXCEPTION.items() if outcome in outcomes]
+        wanted = Q(exception_class_path__in=paths) if paths else Q()
+    if wanted and "succeeded" in outcomes:
+        wanted |= Q(status=TaskResultStatus.SUCCESSFUL)
     return wanted
 
 

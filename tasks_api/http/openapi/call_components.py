@@ -16,9 +16,12 @@ from django.tasks.base import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY
 
 from tasks_api.arguments.hint_json_schema import with_refs
 from tasks_api.backends import adapter_for
+from tasks_api.calls.limits import MAX_DELAY_SECONDS
 from tasks_api.calls.members import call_members
 from tasks_api.calls.registry import TaskType
 from tasks_api.http.openapi.portable_schemas import only_used, portable, without_endless_arrays
+from tasks_api.policies import Policy, policy_of
+from tasks_api.policy_options import MAX_ATTEMPTS, MAX_SECONDS
 
 type Schema = dict[str, Any]
 
@@ -39,6 +42,32 @@ RUN_AFTER: Schema = {
     "type": "string",
     "format": "date-time",
     "description": "The earliest time to run; a time in the past means now.",
+}
+DELAY_SECONDS: Schema = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": MAX_DELAY_SECONDS,
+    "description": "The same in seconds from now, by the server's clock.",
+}
+EXPIRES_AT: Schema = {
+    "type": "string",
+    "format": "date-time",
+    "description": "If no attempt has begun by then, the task is ended.",
+}
+EXPIRES_IN_SECONDS: Schema = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "description": "The same in seconds from now, by the server's clock.",
+}
+ATTEMPTS: Schema = {
+    "type": "integer",
+    "minimum": 1,
+    "description": "How many attempts there may be, at most as many as the task's policy says.",
+}
+TIMEOUT_SECONDS: Schema = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "description": "How long an attempt may take, at most as long as the task's policy says.",
 }
 
 
@@ -103,6 +132,8 @@ def _any_call() -> Schema:
             "queue_name": _or_null(QUEUE_NAME),
             "priority": _or_null(PRIORITY),
             "run_after": _or_null(RUN_AFTER),
+            "delay_seconds": _or_null(DELAY_SECONDS),
+            **{name: _or_null(schema) for name, schema in _limits(None).items()},
             **_further_members(),
         },
         "required": ["task"],
@@ -122,7 +153,7 @@ def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
         "properties": {
             "task": {"type": "string", "const": task_type.name},
             **arguments.get("properties", {}),
-            **_members_for(task_type.task.backend),
+            **_members_for(task_type),
             **_further_members(),
         },
         "required": ["task", *arguments.get("required", [])],
@@ -130,17 +161,33 @@ def _call_schema(task_type: TaskType, arguments: Schema) -> Schema:
     }
 
 
-def _members_for(backend_alias: str) -> dict[str, Schema]:
+def _members_for(task_type: TaskType) -> dict[str, Schema]:
     """Describe where and when a task can run: only what its backend supports."""
-    backend = adapter_for(backend_alias).backend
+    adapter = adapter_for(task_type.task.backend)
+    backend = adapter.backend
     members = {"queue_name": QUEUE_NAME}
     if backend.queues:
         members["queue_name"] = {**QUEUE_NAME, "enum": sorted(backend.queues)}
     if backend.supports_priority:
         members["priority"] = PRIORITY
     if backend.supports_defer:
-        members["run_after"] = RUN_AFTER
+        members |= {"run_after": RUN_AFTER, "delay_seconds": DELAY_SECONDS}
+    if adapter.applies_limits:
+        members |= _limits(policy_of(task_type.name))
     return {name: _or_null(member) for name, member in members.items()}
+
+
+def _limits(policy: Policy | None) -> dict[str, Schema]:
+    """Describe what a call may say of its attempts: less than the policy, or anything without one."""
+    attempts, seconds = MAX_ATTEMPTS, float(MAX_SECONDS)
+    if policy is not None:
+        attempts, seconds = policy.max_attempts, policy.timeout_seconds or seconds
+    return {
+        "expires_at": EXPIRES_AT,
+        "expires_in_seconds": EXPIRES_IN_SECONDS,
+        "max_attempts": ATTEMPTS | {"maximum": attempts},
+        "timeout_seconds": TIMEOUT_SECONDS | {"maximum": seconds},
+    }
 
 
 def _or_null(schema: Schema) -> Schema:

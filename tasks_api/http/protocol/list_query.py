@@ -8,7 +8,7 @@ was issued for: it can be neither forged nor used for another list.
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import cast
@@ -22,6 +22,7 @@ from tasks_api.backends.base import Side
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.faults import Fault
 from tasks_api.ids import canonical_id
+from tasks_api.outcomes import OUTCOMES
 from tasks_api.problems import InvalidCursor, InvalidRequest
 from tasks_api.timestamps import parse_timestamp, timestamp
 
@@ -94,7 +95,7 @@ class _Parameters:
         self.faults = [
             Fault("repeated_parameter", "Should occur only once.", parameter=name)
             for name, values in parameters.lists()
-            if len(values) > 1 and name not in {"status", "id"}
+            if len(values) > 1 and name not in {"status", "outcome", "id"}
         ] + [
             # No stored text contains NUL, and PostgreSQL rejects queries with it.
             Fault("unstorable_text", "Should contain no NUL character.", parameter=name)
@@ -114,7 +115,8 @@ class _Parameters:
     def page(self) -> ListQuery:
         return ListQuery(
             selection=Selection(
-                statuses=tuple(sorted(set(self._statuses()))),
+                statuses=self._several("status", STATUSES),
+                outcomes=self._several("outcome", OUTCOMES),
                 filters=tuple(self._filters()),
                 queue_name=self.parameters.get("queue_name"),
                 enqueued_after=self._value("enqueued_after", "date_time", _TIME, parse_timestamp),
@@ -129,12 +131,11 @@ class _Parameters:
             if self._value(name, known.code, known.expected, known.parse) is not None:
                 yield name, str(self.parameters[name])
 
-    def _statuses(self) -> Iterator[str]:
-        for status in self.parameters.getlist("status"):
-            if status in STATUSES:
-                yield status
-            else:
-                self._report("enum", f"Should be one of {', '.join(STATUSES)}.", "status")
+    def _several(self, name: str, known: Collection[str]) -> tuple[str, ...]:
+        given = set(self.parameters.getlist(name))
+        if not given.issubset(known):
+            self._report("enum", f"Should be one of {', '.join(known)}.", name)
+        return tuple(sorted(given))
 
     def _value[Value](
         self, name: str, code: str, expected: str, parse: Callable[[str], Value | None]

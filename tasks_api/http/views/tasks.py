@@ -33,6 +33,7 @@ from tasks_api.http.views.resource import Resource
 from tasks_api.http.views.task_json import encoded
 from tasks_api.http.views.waiting import PREFER
 from tasks_api.models import Scope
+from tasks_api.outcomes import OUTCOMES
 from tasks_api.results.listing import page_of, some_of
 from tasks_api.results.representation import TaskListRepresentation
 
@@ -80,6 +81,11 @@ class TaskListViewSet(Resource, ViewSet):
                 "status",
                 "A status to list; can be repeated.",
                 {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
+            ),
+            query_parameter(
+                "outcome",
+                "An outcome to list; can be repeated. Tasks that are not finished have none.",
+                {"type": "array", "items": {"type": "string", "enum": list(OUTCOMES)}},
             ),
             *(
                 query_parameter(one.name, one.description, dict(one.schema))
