@@ -21,12 +21,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.tasks import Task
 
 from tasks_api.conf import reset_when_settings_change, tasks_api_settings
-from tasks_api.exceptions import TaskCancelled, TaskExpired, TaskTimedOut, WorkerLost
+from tasks_api.exceptions import (
+    ResultNotStorable,
+    ResultTooLarge,
+    TaskCancelled,
+    TaskExpired,
+    TaskTimedOut,
+    TransactionLeftOpen,
+    WorkerLost,
+)
 from tasks_api.policy_options import BackoffOptions, options_from
 
 STOP_GRACE_SECONDS = 10.0
-ONLY_WHERE_NAMED = frozenset({WorkerLost.class_path(), TaskTimedOut.class_path()})
-"""What is raised by nobody's code: whether such an attempt has done its work is unknown."""
+ONLY_WHERE_NAMED = frozenset(
+    kind.class_path()
+    for kind in (WorkerLost, TaskTimedOut, ResultNotStorable, ResultTooLarge, TransactionLeftOpen)
+)
+"""What no task raises by itself: the attempt may have done its work, or would end so again."""
 NEVER = frozenset({TaskCancelled.class_path(), TaskExpired.class_path()})
 ANYTHING = "builtins.BaseException"
 
