@@ -26,11 +26,13 @@ _LENGTHS = [64 * 1024 // 2**halvings for halvings in range(8)]
 
 def pause_before_next(task: TaskRow, limits: Limits, verdict: Verdict) -> float | None:
     """Return in how many seconds the next attempt is due; None if there is none."""
+    if verdict.status != TaskResultStatus.FAILED:
+        return None
     policy = policy_for(task.task_path, limits)
     attempt = len(task.worker_ids)
-    if verdict.status != TaskResultStatus.FAILED or attempt >= policy.max_attempts:
+    if attempt >= policy.max_attempts or not policy.retries(verdict.kinds):
         return None
-    return policy.pause_after(attempt) if policy.retries(verdict.kinds) else None
+    return policy.pause_after(attempt)
 
 
 def put_back(alias: str, task: TaskRow, limits: Limits, verdict: Verdict, pause: float) -> bool:

@@ -273,6 +273,27 @@ def fail_again_at_length(length: int) -> None:
 
 
 @task
+@policy(
+    max_attempts=3,
+    backoff={"initial": 0.05},
+    retry_on=[OSError, "tasks_api.exceptions.WorkerLost"],
+    stop_grace_seconds=0.2,
+)
+def fail_at_times(path: str, seconds: float) -> None:
+    """Fail in half of the attempts; every fourth task does not end when it is told to."""
+    attempt = Path(path).read_text().count("\n") if Path(path).exists() else 0
+    leave_mark.func(path)
+    if int(path.rpartition("-")[2]) % 4:
+        time.sleep(seconds)
+    else:
+        with suppress(BaseException):
+            time.sleep(seconds)
+        time.sleep(seconds)
+    if attempt % 2 == 0:
+        raise OSError(path)
+
+
+@task
 @policy(max_attempts=2, backoff={"initial": 3600, "max": 3600})
 def fail_after_an_hour_again() -> None:
     raise ValueError

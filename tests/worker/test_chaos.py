@@ -1,4 +1,4 @@
-"""Workers are killed at random under load, and every task is accounted for."""
+"""Workers are killed, and tasks cancelled, at random under load, and every task is accounted for."""
 
 import os
 import random
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from tests.worker.conftest import Store, Workers, wait_until
+from tasks_api.models import TaskRun
+from tasks_api.problems import NotCancellable
+from tests.worker.conftest import ALIAS, Store, Workers, cancel, wait_until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 LOST = "tasks_api.exceptions.WorkerLost"
@@ -20,10 +23,16 @@ PROCESSES = 2
 MOST_UNFINISHED = 40
 
 
-@dataclass(frozen=True)
+CANCELLED = "tasks_api.exceptions.TaskCancelled"
+MOST_ATTEMPTS = {"leave_mark": 1, "safe_to_run_twice": 2, "fail_at_times": 3}
+
+
+@dataclass
 class Enqueued:
     name: str
     mark: Path
+    runs_when_cancelled: int | None = None
+    """How often it had run when a client was told that it is cancelled."""
 
     @property
     def runs(self) -> int:
@@ -40,10 +49,12 @@ def test_no_task_is_lost_and_none_runs_twice_that_must_not(
     next_kill = 0.0
     while time.monotonic() < end:
         wait_until(lambda: unfinished(store).count() < MOST_UNFINISHED, what="room for a task")
-        name = chance.choice(["leave_mark", "safe_to_run_twice"])
+        name = chance.choice(list(MOST_ATTEMPTS))
         mark = tmp_path / f"mark-{len(enqueued)}"
         seconds = chance.choice([0, 0.01, 0.3])
         enqueued[store.enqueue(name, str(mark), seconds)] = Enqueued(name, mark)
+        if chance.random() < 0.1:
+            cancel_one(store, enqueued, chance)
         if time.monotonic() > next_kill:
             if chance.random() < 0.2:
                 position = chance.randrange(len(parents))
@@ -67,13 +78,34 @@ def unfinished(store: Store) -> QuerySet[DBTaskResult]:
     return store.tasks.filter(status__in=["READY", "RUNNING"])
 
 
-def account_for(task, one: Enqueued) -> None:
-    attempts = len(task.worker_ids)
-    most = 2 if one.name == "safe_to_run_twice" else 1
-    assert 1 <= attempts <= most
-    assert one.runs <= attempts
-    if task.status == "SUCCESSFUL":
-        assert one.runs >= 1
+def cancel_one(store: Store, enqueued: dict[str, Enqueued], chance: random.Random) -> None:
+    """Cancel a task that waits or runs, as the API does."""
+    task_id = chance.choice(list(enqueued)[-MOST_UNFINISHED:])
+    waiting = store.tasks.filter(pk=task_id, status="READY")
+    columns = {"status": "FAILED", "finished_at": timezone.now()}
+    if waiting.update(**columns, exception_class_path=CANCELLED):
+        enqueued[task_id].runs_when_cancelled = enqueued[task_id].runs
     else:
-        assert task.exception_class_path == LOST
-        assert attempts == most
+        with suppress(NotCancellable):
+            cancel(task_id)
+
+
+def account_for(task, one: Enqueued) -> None:
+    attempts, most = len(task.worker_ids), MOST_ATTEMPTS[one.name]
+    assert attempts <= most
+    assert one.runs <= attempts
+    if one.runs_when_cancelled is not None:
+        assert task.exception_class_path == CANCELLED
+        assert one.runs == one.runs_when_cancelled
+    elif task.status == "SUCCESSFUL":
+        assert one.runs >= 1
+    elif task.exception_class_path != CANCELLED:
+        own = {"builtins.OSError"} if one.name == "fail_at_times" else set()
+        assert task.exception_class_path in {LOST, *own}
+        # What was told to stop is not tried again.
+        assert attempts == most or was_told_to_stop(task)
+
+
+def was_told_to_stop(task) -> bool:
+    runs = TaskRun.objects.using(ALIAS).filter(pk=task.pk)
+    return runs.filter(cancel_requested_at__isnull=False).exists()
