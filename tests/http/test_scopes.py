@@ -104,7 +104,9 @@ def test_every_operation_says_which_scope_it_needs() -> None:
     assert scopes["enqueue_task"] == "enqueue"
     assert scopes["get_task"] == scopes["list_tasks"] == "read"
     changing = [one for one in operations if 202 in one.answers]
-    assert {one.operation_id for one in changing} == {"enqueue_task", "enqueue_batch", "retry_task"}
+    assert {one.operation_id for one in changing} == {
+        *("enqueue_task", "enqueue_batch", "retry_task", "cancel_task")
+    }
     assert all(one.scope in {"enqueue", "cancel"} for one in changing)
 
 
