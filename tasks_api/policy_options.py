@@ -62,7 +62,8 @@ class PolicyOptions(_Options):
     Attributes:
         max_attempts: how many times the task is started at most.
         retry_on: the paths of the exceptions after which there is another attempt, subclasses included;
-            without it, whatever the task raises. `WorkerLost` and `TaskTimedOut` count only where named.
+            without it, whatever the task raises. What the worker itself ended an attempt for, such as
+            `WorkerLost`, counts only where named.
         timeout_seconds: how long an attempt may take; None: as long as it takes.
         stop_grace_seconds: how long a task may take to end once it was told to stop.
 

@@ -30,8 +30,9 @@ class PolicyRepresentation(TypedDict):
         list[str] | None,
         Field(
             description="The paths of the exceptions after which there is another attempt, subclasses "
-            "included; null: whatever the task raises. `WorkerLost` and `TaskTimedOut` of "
-            "`tasks_api.exceptions` count only where they are named."
+            "included; null: whatever the task raises. What the worker itself ended an attempt for "
+            "counts only where it is named: `WorkerLost`, `TaskTimedOut`, `ResultNotStorable`, "
+            "`ResultTooLarge` and `TransactionLeftOpen` of `tasks_api.exceptions`."
         ),
     ]
     timeout_seconds: Annotated[
