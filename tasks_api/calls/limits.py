@@ -87,20 +87,19 @@ def faults_of_form(body: dict[str, Any], now: datetime) -> Iterator[Fault]:
             yield Fault("date_time", _TIME, pointer=f"/{name}")
     if "expires_at" in body and (_time(body["expires_at"]) or now) >= NO_TIME:
         yield Fault("out_of_range", "Should be before the year 9999.", pointer="/expires_at")
-    yield from _faults_of_numbers(body, now)
+    yield from _faults_of_numbers(body)
 
 
-def _faults_of_numbers(body: dict[str, Any], now: datetime) -> Iterator[Fault]:
+def _faults_of_numbers(body: dict[str, Any]) -> Iterator[Fault]:
     if "delay_seconds" in body:
         detail = f"Should be a number from 0 to {MAX_DELAY_SECONDS:,}: ten years."
         yield from _faults_of_number(
             body, "delay_seconds", detail, lambda value: 0 <= value <= MAX_DELAY_SECONDS
         )
     if "expires_in_seconds" in body:
-        longest = (NO_TIME - now).total_seconds()
-        detail = "Should be a number above 0, and end before the year 9999."
+        detail = f"Should be a number above 0 and at most {MAX_DELAY_SECONDS:,}: ten years."
         yield from _faults_of_number(
-            body, "expires_in_seconds", detail, lambda value: 0 < value < longest
+            body, "expires_in_seconds", detail, lambda value: 0 < value <= MAX_DELAY_SECONDS
         )
     if "timeout_seconds" in body:
         detail = f"Should be a number above 0 and at most {MAX_SECONDS:,}."

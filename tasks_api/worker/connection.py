@@ -111,6 +111,7 @@ class ConnectionsOfOtherThreads:
         self._thread = threading.current_thread()
         self._lock = threading.Lock()
         self._opened: WeakKeyDictionary[BaseDatabaseWrapper, threading.Thread] = WeakKeyDictionary()
+        self._of_earlier_tasks: WeakSet[BaseDatabaseWrapper] = WeakSet()
         connection_created.connect(self._note)
 
     def close_of_ended(self) -> bool:
@@ -126,12 +127,15 @@ class ConnectionsOfOtherThreads:
             was_in_transaction = was_in_transaction or _is_in_transaction(connection)
             connection.inc_thread_sharing()
             _close(connection)
+        with self._lock:
+            # Threads that go on without their task.
+            self._of_earlier_tasks.update(self._opened)
         return was_in_transaction
 
     def interrupt(self) -> None:
-        """Have what these connections wait for end with an error; may be called from any thread."""
+        """Have what those of this task wait for end with an error; may be called from any thread."""
         with self._lock:
-            opened = list(self._opened)
+            opened = [one for one in self._opened if one not in self._of_earlier_tasks]
         for wrapper in opened:
             connection = wrapper.connection
             with suppress(Exception):

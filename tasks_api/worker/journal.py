@@ -5,6 +5,7 @@ import logging
 from django.tasks import TaskResultStatus
 from django.tasks.signals import log_task_started, task_finished, task_started
 
+from tasks_api.exceptions import TaskCancelled, TaskTimedOut
 from tasks_api.results.cancelling import log_task_finished
 from tasks_api.worker.task_row import TaskRow
 from tasks_api.worker.verdicts import Verdict
@@ -34,13 +35,14 @@ def task_is_running(task: TaskRow, worker_id: str) -> None:
 
 
 def task_is_finished(task: TaskRow, worker_id: str, duration: float) -> None:
-    has_failed = task.status == TaskResultStatus.FAILED
+    is_cancelled = task.exception_class_path == TaskCancelled.class_path()
+    has_failed = task.status == TaskResultStatus.FAILED and not is_cancelled
     logger.log(
         logging.ERROR if has_failed else logging.INFO,
         "Task %s %s %s worker_id=%s duration=%.3f%s",
         task.pk,
         task.task_path,
-        task.status,
+        f"{task.status} (cancelled)" if is_cancelled else task.status,
         worker_id,
         duration,
         f"\n{task.traceback}" if has_failed else "",
@@ -79,7 +81,12 @@ def task_is_expired(task: TaskRow) -> None:
 
 
 def task_is_lost(task: TaskRow, worker_id: str, reason: str) -> None:
-    logger.error(
+    was_stopped = task.exception_class_path in {
+        TaskCancelled.class_path(),
+        TaskTimedOut.class_path(),
+    }
+    logger.log(
+        logging.INFO if was_stopped else logging.ERROR,
         "Task %s %s %s worker_id=%s: %s",
         task.pk,
         task.task_path,

@@ -87,7 +87,9 @@ def _end_task(alias: str, worker: Worker, loss: Loss) -> TaskRow | None:
         return None
     tasks = DBTaskResult.objects.using(alias).running().filter(pk=worker.current_task)
     # Not its arguments: they may be what cannot be read.
-    columns = tasks.only("status", "task_path", "worker_ids", "started_at", "run_after")
+    columns = tasks.only(
+        "status", "task_path", "worker_ids", "started_at", "run_after", "exception_class_path"
+    )
     task = columns.select_for_update(nowait=True).first()
     if task is None or task.worker_ids[-1:] != [worker.pk]:
         return None

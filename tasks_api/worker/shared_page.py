@@ -116,7 +116,3 @@ class SharedPage:
     def tell_to_stop(self, run: int, reason: StopReason) -> None:
         self._numbers[_STOP_REASON] = reason
         self._numbers[_STOP_RUN] = run
-
-    def close(self) -> None:
-        self._numbers.release()
-        self._memory.close()

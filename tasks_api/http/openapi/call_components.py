@@ -57,6 +57,7 @@ EXPIRES_AT: Schema = {
 EXPIRES_IN_SECONDS: Schema = {
     "type": "number",
     "exclusiveMinimum": 0,
+    "maximum": MAX_DELAY_SECONDS,
     "description": "The same in seconds from now, by the server's clock.",
 }
 ATTEMPTS: Schema = {

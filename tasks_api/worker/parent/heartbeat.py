@@ -133,6 +133,10 @@ class Heartbeat(threading.Thread):
 
     def _work(self) -> float:
         """Do what is due and return the seconds until more is."""
+        # First, since it only reads: on SQLite, a task's transaction may keep everybody from writing.
+        if time.monotonic() >= self._next_look:
+            self._look_for_cancelled()
+            self._next_look = time.monotonic() + LOOK_SECONDS
         self._register_all()
         is_due = time.monotonic() >= self._next_heartbeat
         if is_due:
@@ -141,9 +145,6 @@ class Heartbeat(threading.Thread):
         if is_due:
             self._look_for_lost()
             self._next_heartbeat = time.monotonic() + self._interval
-        if time.monotonic() >= self._next_look:
-            self._look_for_cancelled()
-            self._next_look = time.monotonic() + LOOK_SECONDS
         pause = max(0.0, min(self._next_heartbeat, self._next_look) - time.monotonic())
         return min(RETRY_SECONDS, pause) if is_any_left else pause
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from django.utils.crypto import get_random_string
 
 from tasks_api.worker import messages
-from tasks_api.worker.exit_status import DONE, RELOAD, RENEW, REPLACE
+from tasks_api.worker.exit_status import DONE, RELOAD, RENEW
 from tasks_api.worker.lost import Loss
 from tasks_api.worker.parent.heartbeat import Heartbeat
 from tasks_api.worker.parent.stopping import Stopping
@@ -65,7 +65,7 @@ class Slot:
                 error,
             )
             os.close(self._pipe)
-            self._schedule(REPLACE)
+            self._schedule(is_planned=False)
             return
         finally:
             os.close(read_end)
@@ -119,7 +119,8 @@ class Slot:
         os.close(self._pipe)
         if status == DONE and self._may_end:
             self.is_wanted = False
-        self._schedule(status)
+        was_killed = stopping is not None and stopping.stopped is not None
+        self._schedule(is_planned=was_killed or status in {RELOAD, RENEW})
         return status
 
     def _has_ended(self) -> bool:
@@ -146,9 +147,9 @@ class Slot:
         with suppress(OSError):
             os.write(self._pipe, message)
 
-    def _schedule(self, status: int) -> None:
+    def _schedule(self, *, is_planned: bool) -> None:
+        """Say when the next process starts: at once, or after pauses that grow with each failure."""
         now = time.monotonic()
-        is_planned = status in {RELOAD, RENEW}
         if is_planned or now - self._started_at > STEADY_AFTER_SECONDS:
             self._backoff = FIRST_BACKOFF_SECONDS
         self.start_at = now if is_planned else now + self._backoff
