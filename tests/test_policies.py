@@ -373,12 +373,21 @@ def test_exceptions_of_classes_within_classes_are_found() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"retry_on": [OSError]}, "has retry_on, but allows one attempt"),
-        ({"backoff": {}, "retry_on": []}, "has backoff and retry_on, but allows one attempt"),
-        ({"max_attempts": 2, "retry_on": []}, "allows 2 attempts, but its retry_on names nothing"),
+        (
+            {"retry_on": [OSError]},
+            "TASKS_API['POLICIES']['tests.tasks.echo'] has retry_on, but allows one attempt",
+        ),
+        (
+            {"backoff": {}, "retry_on": []},
+            "TASKS_API['POLICIES']['tests.tasks.echo'] has backoff and retry_on, but allows one attempt",
+        ),
+        (
+            {"max_attempts": 2, "retry_on": []},
+            "The policy of tests.tasks.echo allows 2 attempts, but its retry_on names nothing",
+        ),
         (
             {"max_attempts": 3, "retry_on": [TaskCancelled, TaskExpired]},
-            "allows 3 attempts, but its retry_on names nothing",
+            "The policy of tests.tasks.echo allows 3 attempts, but its retry_on names nothing",
         ),
         ({"max_attempts": 3, "retry_on": [TaskCancelled, OSError]}, None),
         ({"max_attempts": 1, "retry_on": [OSError]}, None),
@@ -394,7 +403,18 @@ def test_a_policy_that_allows_no_other_attempt_although_it_seems_so_is_reported(
 
     assert len(reported) == (0 if message is None else 1)
     if message:
-        assert reported[0].startswith(f"The policy of tests.tasks.echo {message}")
+        assert reported[0].startswith(message)
+
+
+@pytest.mark.django_db
+def test_a_pattern_may_say_for_many_tasks_what_counts_for_one_of_them() -> None:
+    backoff = {"tests.tasks.ech?": {"backoff": {"initial": 1}}}
+    with configured(backoff):
+        (message,) = found("W007")
+    with configured({**backoff, "tests.tasks.echo": {"max_attempts": 2}}):
+        assert found("W007") == []
+
+    assert str(message.msg).startswith("TASKS_API['POLICIES']['tests.tasks.ech?'] has backoff")
 
 
 @pytest.mark.django_db

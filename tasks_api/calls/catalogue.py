@@ -4,9 +4,10 @@ from typing import Annotated, Any, TypedDict
 
 from pydantic import Field
 
+from tasks_api.backends import limits_apply_to
 from tasks_api.calls.registry import TaskType, registry
 from tasks_api.clients.caller import Caller
-from tasks_api.policies import policy_of
+from tasks_api.policies import Policy, policy_of
 
 
 class BackoffRepresentation(TypedDict):
@@ -92,12 +93,13 @@ def represent_task_type(task_type: TaskType) -> TaskTypeRepresentation:
         "is_async": task_type.is_async,
         "arguments": task_type.arguments.schema,
         "return_value": task_type.arguments.return_value,
-        "policy": _represent_policy(task_type.name),
+        "policy": _represent_policy(
+            policy_of(task_type.name) if limits_apply_to(task.backend) else Policy()
+        ),
     }
 
 
-def _represent_policy(name: str) -> PolicyRepresentation:
-    policy = policy_of(name)
+def _represent_policy(policy: Policy) -> PolicyRepresentation:
     backoff = policy.backoff
     return {
         "max_attempts": policy.max_attempts,

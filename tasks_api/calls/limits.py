@@ -64,7 +64,7 @@ class Said:
             detail = f"Should be at most {most}, as the task's policy says."
             yield Fault("above_policy", detail, pointer="/max_attempts")
         if longest is not None and (limits.timeout_seconds or 0) > longest:
-            detail = f"Should be at most {longest:g}, as the task's policy says."
+            detail = f"Should be at most {_exactly(longest)}, as the task's policy says."
             yield Fault("above_policy", detail, pointer="/timeout_seconds")
 
 
@@ -128,6 +128,11 @@ def _moment(body: dict[str, Any], name: str, seconds: str, now: datetime) -> dat
     if seconds in body:
         return now + timedelta(seconds=body[seconds])
     return _time(body[name]) if name in body else None
+
+
+def _exactly(seconds: float) -> str:
+    """Write a number so that it may be sent as it is written."""
+    return repr(float(seconds)).removesuffix(".0")
 
 
 def _time(value: Any) -> datetime | None:

@@ -1,7 +1,8 @@
 """Checks of policies: those at functions, and those in settings."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pkgutil import resolve_name
 from typing import Any
 
@@ -48,16 +49,10 @@ def _wrong_with(path: str) -> str | None:
 
 
 def _retried_after_nothing() -> Iterator[CheckMessage]:
-    for name in sorted(registry.discovered):
-        said = {key: value for key, value in said_of(name).items() if value is not None}
-        if "max_attempts" not in said:
-            if useless := sorted({"backoff", "retry_on"} & said.keys()):
-                yield Warning(
-                    f"The policy of {name} has {' and '.join(useless)}, but allows one attempt.",
-                    hint="Say max_attempts as well.",
-                    id="tasks_api.W007",
-                )
-        elif said["max_attempts"] > 1 and NEVER.issuperset(said.get("retry_on", [""])):
+    tasks = {name: _without_nones(said_of(name)) for name in sorted(registry.discovered)}
+    yield from _of_one_attempt(tasks)
+    for name, said in tasks.items():
+        if said.get("max_attempts", 1) > 1 and NEVER.issuperset(said.get("retry_on", [""])):
             yield Warning(
                 f"The policy of {name} allows {said['max_attempts']} attempts, but its retry_on names "
                 "nothing after which there is another one.",
@@ -65,6 +60,29 @@ def _retried_after_nothing() -> Iterator[CheckMessage]:
                 "have expired are never tried again.",
                 id="tasks_api.W007",
             )
+
+
+def _of_one_attempt(tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckMessage]:
+    """Report what is said of other attempts where no task that it is said of has any."""
+    places = [
+        (f"@policy at {path}", path, said) for path, said in policies_said_at_functions().items()
+    ]
+    for pattern, options in tasks_api_settings().policies.items():
+        places.append((f"TASKS_API['POLICIES'][{pattern!r}]", pattern, options.said))
+    for where, pattern, said in places:
+        # A pattern of many tasks may say for all of them what counts for those that are tried again.
+        found = [task for name, task in tasks.items() if fnmatchcase(name, pattern)]
+        useless = sorted({"backoff", "retry_on"} & _without_nones(said).keys())
+        if useless and found and not any("max_attempts" in task for task in found):
+            yield Warning(
+                f"{where} has {' and '.join(useless)}, but allows one attempt.",
+                hint="Say max_attempts as well.",
+                id="tasks_api.W007",
+            )
+
+
+def _without_nones(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _at_no_task() -> Iterator[CheckMessage]:

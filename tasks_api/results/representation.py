@@ -124,7 +124,7 @@ def represent(
     with_results, with_tracebacks = sees_results(reader), _sees_tracebacks(reader)
     # A token is in a browser, which need not know what a task was given.
     with_arguments = reader.only_task is None
-    max_attempts, timeout_seconds = _limits_of(task)
+    max_attempts, timeout_seconds = limits_of(task)
     own: TaskRepresentation = {
         "id": task.id,
         "url": url,
@@ -164,7 +164,7 @@ def represent(
     return {**own, **members} if members else own  # type: ignore[typeddict-item]
 
 
-def _limits_of(task: StoredTask) -> tuple[int, float | None]:
+def limits_of(task: StoredTask) -> tuple[int, float | None]:
     """Return how many attempts there may be, and how many seconds each may take."""
     if not limits_apply_to(task.backend):
         return 1, None

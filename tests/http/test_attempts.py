@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django_tasks_db.models import DBTaskResult
 
@@ -194,3 +195,14 @@ def test_the_tag_changes_when_a_task_is_told_to_stop(client: Client) -> None:
     response = client.get(task["url"], headers={"If-None-Match": tag})
     assert response.status_code == 200
     assert response.json()["cancel_requested_at"] == AT
+
+
+def test_the_tag_changes_with_the_policy_of_the_task(client: Client) -> None:
+    task = enqueue(client)
+    tag = client.get(task["url"]).headers["ETag"]
+    policies = {HELLO["task"]: {"max_attempts": 3}}
+    with override_settings(TASKS_API={**settings.TASKS_API, "POLICIES": policies}):
+        response = client.get(task["url"], headers={"If-None-Match": tag})
+
+    assert response.status_code == 200
+    assert response.json()["max_attempts"] == 3

@@ -212,6 +212,21 @@ def test_without_a_policy_there_is_one_attempt_that_may_take_a_week(client: Clie
     assert fault["detail"] == "Should be at most 1, as the task's policy says."
 
 
+def test_the_longest_time_is_told_exactly(client: Client) -> None:
+    call = {"task": "service.tasks.add", "args": [1, 1]}
+    policies = {call["task"]: {"timeout_seconds": 123_456.7}}
+    with override_settings(TASKS_API={**settings.TASKS_API, "POLICIES": policies}):
+        response = client.post(
+            "/tasks/",
+            json.dumps({**call, "timeout_seconds": 123_456.8}),
+            content_type="application/json",
+        )
+        assert enqueue(client, {**call, "timeout_seconds": 123_456.7})
+
+    [fault] = assert_problem(response, 400, "invalid_request")["errors"]
+    assert fault["detail"] == "Should be at most 123456.7, as the task's policy says."
+
+
 @pytest.mark.parametrize(
     ("first", "second", "value"),
     [("run_after", "delay_seconds", 5), ("expires_at", "expires_in_seconds", 5)],
@@ -256,6 +271,8 @@ def test_a_backend_that_knows_no_limits_says_so(client: Client, backend: str) ->
             assert {one["code"] for one in faults} == {code}
         task = enqueue(client)
         assert (task["max_attempts"], task["timeout_seconds"]) == (1, None)
+        policy = client.get(f"/task-types/{HELLO['task']}/").json()["policy"]
+        assert (policy["max_attempts"], policy["timeout_seconds"]) == (1, None)
 
 
 def test_a_backend_of_ones_own_that_keeps_its_rows_elsewhere_is_refused(

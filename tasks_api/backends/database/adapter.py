@@ -32,6 +32,7 @@ from tasks_api.backends.database.keyset import Walk
 from tasks_api.backends.database.limits import with_limits
 from tasks_api.backends.database.readiness import check_writable
 from tasks_api.backends.database.rows import (
+    RUN,
     key_of,
     rows_of,
     select_row,
@@ -75,8 +76,8 @@ class DatabaseAdapter(Adapter):
 
     @property
     def applies_limits(self) -> bool:
-        # Our worker runs on the same databases.
-        return self.is_observable
+        # Our worker runs on the same databases, and keeps what it knows of attempts beside the tasks.
+        return self.is_observable and RUN.is_with(DBTaskResult)
 
     def refusals(
         self,
@@ -137,6 +138,8 @@ class DatabaseAdapter(Adapter):
         return stored_task(row)
 
     def request_stop(self, identifier: str) -> StoredTask | None:
+        if not self.applies_limits:
+            return super().request_stop(identifier)
         return request_stop(UUID(identifier), using=self.database)
 
     def get(self, identifier: str) -> StoredTask | None:
@@ -179,7 +182,7 @@ class DatabaseAdapter(Adapter):
         return finished.exclude(status__in=others)
 
     def rows_beside(self) -> list[QuerySet[Any]]:
-        if not self.is_observable:
+        if not self.applies_limits:
             return []
         tasks = DBTaskResult.objects.using(self.database).filter(pk=OuterRef("pk"))
         runs = TaskRun.objects.using(self.database)

@@ -16,6 +16,7 @@ from django.tasks import TaskResultStatus
 
 from tasks_api.backends.base import Position, Selection
 from tasks_api.backends.database.id_ranges import IdRange
+from tasks_api.backends.database.rows import RUN
 from tasks_api.backends.list_filters import list_filters
 from tasks_api.ids import owner_of
 from tasks_api.models import TaskRun
@@ -183,8 +184,9 @@ def _sizes(rows: QuerySet[Any]) -> list[tuple[UUID, int]]:
         OctetLength(Cast("args_kwargs", TextField()))
         + Coalesce(OctetLength(Cast("return_value", TextField())), 0)
         + OctetLength("traceback")
-        + Coalesce(Subquery(_size_of_errors()), 0)
     )
+    if RUN.is_with(rows.model):
+        size += Coalesce(Subquery(_size_of_errors()), 0)
     return list(rows.annotate(size=size).values_list("id", "size"))
 
 

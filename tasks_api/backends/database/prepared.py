@@ -24,6 +24,10 @@ class Beside:
     columns: Mapping[str, str] = field(default_factory=dict)
     """By the names that they get in what is read."""
 
+    def is_with(self, model: type[Model]) -> bool:
+        """Tell whether the table is in the database of another one; if not, there are no such rows."""
+        return router.db_for_write(self.model) == router.db_for_write(model)
+
 
 class _Select:
     """Selects some columns of rows by primary key, converted as by their model fields."""
@@ -47,12 +51,13 @@ class _Select:
         chosen = list(compiler.select)
         table, key = _table_and_key(self._model, quote)
         tables = table
-        if self._beside is not None:
+        if self._beside is not None and self._beside.is_with(self._model):
             model = self._beside.model
             chosen += self._compiler(model, self._beside.columns.values()).select
             other, other_key = _table_and_key(model, quote)
             tables += f" LEFT OUTER JOIN {other} ON {other_key} = {key}"
-        columns = ", ".join(sql for _, (sql, _), _ in chosen)
+        nulls = ["NULL"] * (len(self.columns) - len(chosen))
+        columns = ", ".join([*(sql for _, (sql, _), _ in chosen), *nulls])
         # Only names of the models.
         head = f"SELECT {columns} FROM {tables} WHERE {key} "  # noqa: S608
         return head, compiler.get_converters([column for column, *_ in chosen])

@@ -36,7 +36,7 @@ COLUMNS = (
     "traceback",
 )
 
-_RUN = Beside(
+RUN = Beside(
     TaskRun,
     {
         "first_started_at": "started_at",
@@ -45,8 +45,8 @@ _RUN = Beside(
     },
 )
 
-select_row = SelectByKey(DBTaskResult, COLUMNS, _RUN)
-_select_rows = SelectByKeys(DBTaskResult, COLUMNS, _RUN)
+select_row = SelectByKey(DBTaskResult, COLUMNS, RUN)
+_select_rows = SelectByKeys(DBTaskResult, COLUMNS, RUN)
 _select_states = SelectByKeys(
     DBTaskResult,
     ("id", "status", "run_after", "started_at", "finished_at"),

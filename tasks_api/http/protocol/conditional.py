@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.http import parse_etags
 
 from tasks_api.backends import StoredTask
+from tasks_api.results.representation import limits_of
 
 
 def state_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
@@ -21,6 +22,8 @@ def state_tag(task: StoredTask, members: Mapping[str, Any]) -> str:
         task.finished_at,
         task.worker_ids,
         task.cancel_requested_at,
+        # What its policy says may be other after a restart.
+        limits_of(task),
         members,
     )
     return hashlib.sha256(repr(state).encode()).hexdigest()[:24]
