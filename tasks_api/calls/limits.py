@@ -57,7 +57,7 @@ class Said:
             earliest = max(now, self.run_after or now)
             if limits.expires_at <= earliest:
                 is_late = earliest > now
-                detail = f"Should be after {'the task may run' if is_late else 'the present time'}."
+                detail = f"Should be after the {'time at which the task may run' if is_late else 'present time'}."
                 yield as_sent(Fault("expires_too_early", detail, pointer="/expires_at"), body)
         most, longest = policy.max_attempts, policy.timeout_seconds
         if limits.max_attempts is not None and limits.max_attempts > most:

@@ -245,7 +245,9 @@ def test_a_task_does_not_expire_before_it_may_run(client: Client, begins: str, e
     end = {"expires_at": (soon - timedelta(minutes=1)).isoformat(), "expires_in_seconds": 60}[ends]
     faults = refused(client, {begins: start, ends: end})
 
-    assert faults == [(ends, "expires_too_early", "Should be after the task may run.")]
+    assert faults == [
+        (ends, "expires_too_early", "Should be after the time at which the task may run.")
+    ]
     past = {"run_after": "2020-01-01T00:00:00Z", ends: end}
     assert enqueue(client, {**HELLO, **past})["expires_at"]
 
