@@ -13,8 +13,6 @@ from types import FrameType
 from typing import Any
 from uuid import UUID
 
-from django.db.transaction import TransactionManagementError
-
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TaskCancelled, TaskEnded, TaskTimedOut
 from tasks_api.worker.forked import end_copy_of
@@ -114,4 +112,4 @@ def _comes_of(stop: TaskEnded, error: BaseException) -> bool:
     """Tell whether a task ended so because it was stopped: its connections and groups make other errors of that."""
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(lambda one: one is stop) is not None
-    return isinstance(error, (asyncio.CancelledError, TransactionManagementError, *DATABASE_ERRORS))
+    return isinstance(error, (asyncio.CancelledError, *DATABASE_ERRORS))
