@@ -6,13 +6,16 @@ that counts as lost; the next attempt sees what came of it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 from django.tasks import TaskResultStatus
+from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet
 from django_tasks_db.utils import exclusive_transaction
 
@@ -66,6 +69,7 @@ def end_lost_worker(
 
     """
     rows = Worker.objects.using(alias).filter(pk=worker_id)
+    _import_task_of(rows, alias)
     with exclusive_transaction(alias):
         worker = rows.select_for_update(skip_locked=True).first()
         if worker is not None and unseen_since not in {None, worker.last_seen_at}:
@@ -79,6 +83,15 @@ def end_lost_worker(
         if task.status == TaskResultStatus.FAILED:
             announce(alias, task.pk)
     return worker is not None or not rows.exists()
+
+
+def _import_task_of(workers: QuerySet[Worker], alias: str) -> None:
+    """Import the module of the worker's task, whose functions say its policy; without a lock."""
+    tasks = DBTaskResult.objects.using(alias).filter(pk__in=workers.values("current_task"))
+    for path in tasks.values_list("task_path", flat=True):
+        # Code that is gone, or broken, says no policy.
+        with suppress(BaseException):
+            import_string(path)
 
 
 def _end_task(alias: str, worker: Worker, loss: Loss) -> TaskRow | None:

@@ -154,6 +154,11 @@ def _block_signals() -> None:
     time.sleep(600)
 
 
+def _leave_process_group() -> None:
+    os.setpgid(0, os.getpgid(os.getppid()))
+    _swallow()
+
+
 def _loop_in_c() -> None:
     """Never come back to Python, in which signals are looked at."""
     deque(itertools.count(), maxlen=0)
@@ -176,6 +181,16 @@ def _query_in_transaction() -> None:
         _query()
 
 
+def _finish_in_broken_transaction() -> None:
+    with transaction.atomic():
+        try:
+            _query()
+        finally:
+            # Its connection is gone.
+            connection.ensure_connection()
+            _query()
+
+
 ENDLESS_QUERY = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 )
@@ -190,6 +205,8 @@ WAITS = {
     "program": _wait_for_program,
     "query": _query,
     "transaction": _query_in_transaction,
+    "broken transaction": _finish_in_broken_transaction,
+    "other group": _leave_process_group,
 }
 
 
@@ -219,13 +236,35 @@ async def _gather() -> None:
     await asyncio.gather(asyncio.sleep(600), asyncio.sleep(700))
 
 
+async def _yield() -> None:
+    while True:
+        await asyncio.sleep(0)
+
+
+async def _compute_in_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(600))
+        _compute()
+
+
 ASYNCHRONOUS_WAITS: dict[str, Any] = {
     "sleep": lambda: asyncio.sleep(600),
     "gather": _gather,
     "compute": _compute_asynchronously,
+    "yield": _yield,
+    "group": _compute_in_group,
     "swallow": _swallow_asynchronously,
     "query": sync_to_async(_query),
 }
+
+
+@task
+async def wait_for_all_others() -> str:
+    """Have a task beside, and wait for whatever there is beside this one."""
+    beside = asyncio.create_task(asyncio.sleep(0.1, "beside"))
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert others == {beside}
+    return (await asyncio.gather(*others))[0]
 
 
 @task

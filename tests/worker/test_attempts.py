@@ -123,3 +123,25 @@ def test_a_task_that_would_expire_before_its_next_attempt_fails_at_once(
     task = store.wait_for(task_id)
 
     assert (task.exception_class_path, len(task.worker_ids)) == ("builtins.ValueError", 1)
+
+
+def test_the_policy_of_a_lost_task_is_known_where_nothing_else_has_imported_its_code(
+    store: Store, workers: Workers, tmp_path: Path
+) -> None:
+    task_id = store.enqueue("tests.worker.unlisted_tasks.die_at_first", str(tmp_path / "mark"))
+    workers.start()
+
+    task = store.wait_for(task_id)
+
+    assert (task.status, task.return_value, len(task.worker_ids)) == ("SUCCESSFUL", "second", 2)
+
+
+def test_a_row_with_other_arguments_than_a_calls_fails_and_keeps_its_worker(
+    store: Store, workers: Workers
+) -> None:
+    task_id = store.enqueue("add", args_kwargs=[1, 2])
+    workers.start()
+
+    assert store.wait_for(task_id).exception_class_path == "builtins.TypeError"
+    assert len(store.wait_for(store.enqueue("add", 1, 2)).worker_ids) == 1
+    assert "ended with status" not in workers.log()

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from django.db import connections
+
 from tasks_api.timestamps import timestamp
-from tests.worker.conftest import Store, Workers, wait_until
+from tests.worker.conftest import ALIAS, Store, Workers, wait_until
 
 EXPIRED = "tasks_api.exceptions.TaskExpired"
 
@@ -47,3 +49,23 @@ def test_a_task_expires_while_it_waits_for_its_time_or_its_queue(
 
     for task_id in (deferred, elsewhere):
         assert store.wait_for(task_id).exception_class_path == EXPIRED
+
+
+def test_the_end_of_expired_tasks_is_told_even_if_one_of_them_cannot_be_read(
+    store: Store, workers: Workers, tmp_path: Path
+) -> None:
+    expired = [expiring(store, tmp_path / str(number), -1) for number in range(3)]
+    row = store.tasks.filter(pk=expired[1])
+    row.update(args_kwargs=row.get().args_kwargs | {"args": ["digits"]})
+    with connections[ALIAS].cursor() as cursor:
+        table = row.model._meta.db_table
+        kind = "jsonb" if store.url.startswith("postgres") else "text"
+        cursor.execute(
+            f"UPDATE {table} SET args_kwargs = CAST(REPLACE(CAST(args_kwargs AS text), %s, %s) AS {kind})",  # noqa: S608
+            ['"digits"', "1" * 5000],
+        )
+    workers.start()
+
+    for task_id in (expired[0], expired[2]):
+        wait_until(lambda of=task_id: f"SIGNAL finished {of}" in workers.log(), what="signal")
+    assert store.get(expired[1]).exception_class_path == EXPIRED

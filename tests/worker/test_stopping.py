@@ -50,19 +50,23 @@ def test_a_running_task_is_cancelled_within_its_own_code(
 ) -> None:
     ways = ["sleep", "compute", "lock", "program"]
     if store.url.startswith("postgres"):
-        ways += ["query", "transaction"]
+        ways += ["query", "transaction", "broken transaction"]
     workers.start_and_wait(f"--processes={len(ways)}")
 
-    for traceback, mark in begin_and_cancel(store, tmp_path, "wait_until_cancelled", ways).values():
+    for how, (traceback, mark) in begin_and_cancel(
+        store, tmp_path, "wait_until_cancelled", ways
+    ).items():
         assert "TaskCancelled: The task was cancelled while it ran." in traceback
-        assert mark == "ended by TaskCancelled"
+        # What its `finally` block makes of a connection that is gone is not what ended it.
+        error = "OperationalError" if how == "broken transaction" else "TaskCancelled"
+        assert mark == f"ended by {error}"
     assert store.workers.count() == len(ways)
 
 
 def test_a_running_task_that_does_not_end_is_ended_with_its_process(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    ways = ["swallow", "block signals", "in C"]
+    ways = ["swallow", "block signals", "in C", "other group"]
     if store.url.startswith("sqlite"):
         # SQLite does not let Python look at signals before the end of a statement.
         ways.append("query")
@@ -76,19 +80,28 @@ def test_a_running_task_that_does_not_end_is_ended_with_its_process(
 
 def test_a_running_coroutine_is_cancelled(store: Store, workers: Workers, tmp_path: Path) -> None:
     name = "wait_until_cancelled_asynchronously"
-    ways = ["sleep", "gather", "compute", "swallow", "query"]
+    ways = ["sleep", "gather", "yield", "compute", "group", "swallow", "query"]
     workers.start_and_wait(f"--processes={len(ways)}")
 
     ended = begin_and_cancel(store, tmp_path, name, ways)
 
     marks = {how: mark for how, (_, mark) in ended.items()}
     assert marks.pop("query").startswith("ended by ")
+    assert marks.pop("yield") in {"ended by CancelledError", "ended by TaskCancelled"}
     assert marks == {
         "sleep": "ended by CancelledError",
         "gather": "ended by CancelledError",
         "compute": "ended by TaskCancelled",
+        "group": "ended by BaseExceptionGroup",
         "swallow": "begun",
     }
+
+
+def test_a_coroutine_finds_no_other_tasks_in_its_event_loop(store: Store, workers: Workers) -> None:
+    task_id = store.enqueue("wait_for_all_others")
+    workers.start()
+
+    assert store.wait_for(task_id).return_value == "beside"
 
 
 def test_of_hundreds_of_tasks_that_end_about_when_they_must_each_ends_once(

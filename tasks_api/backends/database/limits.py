@@ -6,12 +6,12 @@ What a call says of a task's attempts, as the third member of the row's `args_kw
 have the same length, so that they sort as the times do.
 """
 
-import math
 from dataclasses import replace
 from typing import Any
 
 from tasks_api.backends.base import NO_LIMITS, Limits
 from tasks_api.policies import Policy, policy_of
+from tasks_api.policy_options import MAX_SECONDS
 from tasks_api.timestamps import parse_timestamp, timestamp
 
 MEMBER = "call"
@@ -31,9 +31,9 @@ def with_limits(args_kwargs: dict[str, Any], limits: Limits) -> dict[str, Any]:
     }
 
 
-def limits_in(args_kwargs: dict[str, Any]) -> Limits:
+def limits_in(args_kwargs: Any) -> Limits:
     """Read what a row's call says; a value that this app would not have written counts as not said."""
-    said = args_kwargs.get(MEMBER)
+    said = args_kwargs.get(MEMBER) if isinstance(args_kwargs, dict) else None
     if not isinstance(said, dict):
         return NO_LIMITS
     expires_at, most, seconds = map(said.get, ("expires_at", "max_attempts", "timeout_seconds"))
@@ -64,4 +64,4 @@ def _seconds(value: Any) -> float | None:
         seconds = float(value)
     except OverflowError:
         return None
-    return seconds if 0 < seconds < math.inf else None
+    return seconds if 0 < seconds <= MAX_SECONDS else None

@@ -10,11 +10,11 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from types import CodeType, FrameType
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
-from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TaskEnded, TransactionLeftOpen
 from tasks_api.worker.child.stops import Stops
 from tasks_api.worker.connection import LentConnections
@@ -32,23 +32,19 @@ def run_coroutine(
 
     Raises:
         TransactionLeftOpen: it returned, and its synchronous code is inside a transaction.
-        TaskEnded: it has ended because it was stopped.
+        TaskEnded: it was stopped where it computed.
 
     """
-    with asyncio.Runner() as runner:
-        return runner.run(_in_own_thread(start, stops, interrupt))
+    stop = _Stop(interrupt)
+    with stops.going_to(stop), asyncio.Runner() as runner:
+        return runner.run(_in_own_thread(lambda: stop.run(start)))
 
 
-async def _in_own_thread(
-    start: Callable[[], Awaitable[Any]], stops: Stops, interrupt: Callable[[], None]
-) -> Any:
-    pid = os.getpid()
+async def _in_own_thread(start: Callable[[], Awaitable[Any]]) -> Any:
     async with ThreadSensitiveContext():
         try:
-            return_value = await _until_stopped(start, stops, interrupt)
+            return_value = await start()
         finally:
-            # A copy lacks the thread in which this would go on.
-            end_copy_of(pid)
             # First, because they use the connections as well.
             await _cancel_other_tasks()
             await asyncio.get_running_loop().shutdown_asyncgens()
@@ -59,35 +55,50 @@ async def _in_own_thread(
     return return_value
 
 
-async def _until_stopped(
-    start: Callable[[], Awaitable[Any]], stops: Stops, interrupt: Callable[[], None]
-) -> Any:
-    loop = asyncio.get_running_loop()
-    # A task of asyncio's own, which can be cancelled alone.
-    task = loop.create_task(_run(start))
+class _Stop:
+    """
+    Stops the coroutine of a task: cancels it where it waits, raises the reason where it computes.
 
-    def stop(error: TaskEnded) -> None:
-        if asyncio.current_task(loop) is task:
-            # It computes, and does not wait.
-            raise error
-        loop.call_soon_threadsafe(task.cancel)
-        threading.Thread(target=interrupt, daemon=True).start()
+    Nothing happens in what comes before and after it, which is ours.
+    """
 
-    with stops.going_to(stop):
+    def __init__(self, interrupt: Callable[[], None]) -> None:
+        self._interrupt = interrupt
+        self._task: asyncio.Task[Any] | None = None
+        self._error: TaskEnded | None = None
+
+    async def run(self, start: Callable[[], Awaitable[Any]]) -> Any:
+        pid = os.getpid()
+        # Not a task of its own, for which the code would wait that waits for all tasks but its own.
+        self._task = asyncio.current_task()
         try:
-            return await task
-        except (asyncio.CancelledError, *DATABASE_ERRORS) as error:
-            if stops.error is None:
-                raise
-            raise stops.error from error
+            if self._error is not None:
+                raise self._error
+            return await start()
+        finally:
+            # A copy lacks the thread in which this would go on.
+            end_copy_of(pid)
+            self._task = None
+
+    def __call__(self, error: TaskEnded, frame: FrameType | None) -> None:
+        self._error = error
+        if self._task is None:
+            return
+        if _is_within(_Stop.run.__code__, frame):
+            raise error
+        self._task.get_loop().call_soon_threadsafe(self._cancel)
+        threading.Thread(target=self._interrupt, daemon=True).start()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
-async def _run(start: Callable[[], Awaitable[Any]]) -> Any:
-    pid = os.getpid()
-    try:
-        return await start()
-    finally:
-        end_copy_of(pid)
+def _is_within(code: CodeType, frame: FrameType | None) -> bool:
+    """Tell whether a function is being run by this frame or by one that it was called from."""
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 async def _cancel_other_tasks() -> None:

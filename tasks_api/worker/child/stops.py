@@ -4,6 +4,7 @@ Stops a task when the parent says so: raises the reason in the task's own code, 
 Once for each run: what a task makes of the exception is its own affair, for as long as its grace lasts.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ from types import FrameType
 from typing import Any
 from uuid import UUID
 
+from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.exceptions import TaskCancelled, TaskEnded, TaskTimedOut
 from tasks_api.worker.forked import end_copy_of
 from tasks_api.worker.shared_page import STOP_SIGNAL, SharedPage, StopReason
 
-type Receiver = Callable[[TaskEnded], None]
+type Receiver = Callable[[TaskEnded, FrameType | None], None]
 
 
 class Stops:
@@ -66,9 +68,11 @@ class Stops:
                 return function()
             finally:
                 self._end()
-        except BaseException:
+        except BaseException as error:
             # Again: a stop may have come in the midst of the first time. There is but one.
             self._end()
+            if self.error is not None and _comes_of(self.error, error):
+                raise self.error from error
             raise
 
     def _end(self) -> None:
@@ -97,7 +101,7 @@ class Stops:
             return
         self._is_listening = False
         self.error = self._error_of(reason)
-        self._receiver(self.error)
+        self._receiver(self.error, frame)
 
     def _error_of(self, reason: StopReason) -> TaskEnded:
         if reason == StopReason.CANCELLED:
@@ -105,5 +109,12 @@ class Stops:
         return TaskTimedOut(f"The attempt took longer than {self._timeout:g} seconds.")
 
 
-def _raise(error: TaskEnded) -> None:
+def _raise(error: TaskEnded, frame: FrameType | None) -> None:
     raise error
+
+
+def _comes_of(stop: TaskEnded, error: BaseException) -> bool:
+    """Tell whether a task ended so because it was stopped: its connections and groups make other errors of that."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(lambda one: one is stop) is not None
+    return isinstance(error, (asyncio.CancelledError, *DATABASE_ERRORS))

@@ -45,7 +45,8 @@ def _end_some(alias: str) -> list[TaskRow]:
                 exception_class_path=TaskExpired.class_path(),
                 traceback=str(TaskExpired()),
             )
-        return list(tasks.filter(pk__in=keys))
+        # Arguments that cannot be read keep the end of no other task from being told.
+        return list(tasks.filter(pk__in=keys).defer("args_kwargs"))
 
 
 EXPIRE = Chore(name="expire", every=5, work=_end_expired, one_worker_of_all=False)

@@ -100,9 +100,10 @@ class Slot:
     def kill(self) -> None:
         """End the process at once, with what its tasks have started."""
         if self._process is not None:
-            # Its id is not another's: it has not been waited for.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            # Its id is not another's: it has not been waited for. A task may have left the group.
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(self._process.pid, signal.SIGKILL)
 
     def check(self) -> int | None:
         """Return the status that the process ended with, once; None while it runs."""
