@@ -67,9 +67,13 @@ class SharedPage:
         else:
             with tempfile.TemporaryFile() as temporary:
                 file = os.dup(temporary.fileno())
-        # Written, so that a full disk is noticed here.
-        os.write(file, bytes(_SIZE))
-        return cls(file), file
+        try:
+            # Written, so that a full disk is noticed here.
+            os.write(file, bytes(_SIZE))
+            return cls(file), file
+        except OSError:
+            os.close(file)
+            raise
 
     # What the child does.
 

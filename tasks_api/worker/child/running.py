@@ -156,6 +156,8 @@ class TaskRunner:
     def _call(self, result: TaskResult[Any, Any], task_id: UUID, limits: Limits) -> Any:
         task = result.task
         task_started.send(sender=type(task.get_backend()), task_result=result)
+        # Of a receiver; it writes into no page.
+        end_copy_of(self._pid)
         args, kwargs = result.args, result.kwargs
         if task.takes_context:
             args = [TaskContext(task_result=result), *args]

@@ -64,7 +64,7 @@ class Stops:
                 self._run = self._page.begin(task_id, timeout=timeout, grace=grace)
                 self._is_listening = True
                 # The parent may have said so before anybody listened.
-                self._look()
+                self._look(None)
                 return function()
             finally:
                 self._end()
@@ -91,9 +91,9 @@ class Stops:
             self._receiver = _raise
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        self._look()
+        self._look(frame)
 
-    def _look(self) -> None:
+    def _look(self, frame: FrameType | None) -> None:
         if not self._is_listening or os.getpid() != self._pid:
             return
         reason = self._page.reason_to_stop(self._run)
