@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResult
 
+from tasks_api.backends.database.expiry import EXPIRES_AT, HAS_EXPIRED
 from tasks_api.backends.database.rows import select_row
 from tasks_api.models import TaskRun
 from tasks_api.worker.child.claims import TRANSITIONS
@@ -130,6 +131,16 @@ def test_a_page_is_read_by_one_index_in_its_order(
     assert ranges
     for statement in ranges:
         assert_reads_by(plan(statement), index or PRIMARY_KEY[connection.vendor])
+
+
+def test_what_has_expired_is_found_by_an_index_that_holds_no_other_tasks(client: Client) -> None:
+    expired = DBTaskResult.objects.filter(HAS_EXPIRED).order_by(EXPIRES_AT)
+
+    found = plan_of(expired[:100])
+
+    # PostgreSQL may sort the few that it finds there.
+    assert "tasks_api_expires_at" in found
+    assert "Seq Scan" not in found
 
 
 def test_a_claim_is_read_by_the_tables_own_index(client: Client, statistics: str) -> None:
