@@ -106,7 +106,7 @@ class Stops:
     def _error_of(self, reason: StopReason) -> TaskEnded:
         if reason == StopReason.CANCELLED:
             return TaskCancelled("The task was cancelled while it ran.")
-        return TaskTimedOut(f"The attempt took longer than {self._timeout:g} seconds.")
+        return TaskTimedOut(f"The attempt took longer than {self._timeout:g} s.")
 
 
 def _raise(error: TaskEnded, frame: FrameType | None) -> None:

@@ -36,7 +36,7 @@ class Stopped:
     @property
     def error(self) -> TaskEnded:
         """What the task failed with."""
-        what = f"did not end within {self.grace:g} seconds of being told to; its process was ended."
+        what = f"did not end within {self.grace:g} s of being told to; its process was ended."
         if self.reason == StopReason.CANCELLED:
             return TaskCancelled(f"The task was cancelled while it ran, and {what}")
         return TaskTimedOut(f"The attempt took longer than its time limit, and {what}")
