@@ -82,11 +82,6 @@ class TaskListViewSet(Resource, ViewSet):
                 "A status to list; can be repeated.",
                 {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
             ),
-            query_parameter(
-                "outcome",
-                "An outcome to list; can be repeated. Tasks that are not finished have none.",
-                {"type": "array", "items": {"type": "string", "enum": list(OUTCOMES)}},
-            ),
             *(
                 query_parameter(one.name, one.description, dict(one.schema))
                 for one in list_filters.values()
@@ -120,6 +115,12 @@ class TaskListViewSet(Resource, ViewSet):
                 "id",
                 "The id of a task to read; can be repeated, but not combined with other parameters.",
                 {"type": "array", "items": {"type": "string"}, "maxItems": MAX_IDS},
+            ),
+            # Last, as it is the newest: clients of some generators pass parameters by their position.
+            query_parameter(
+                "outcome",
+                "An outcome to list; can be repeated. Tasks that are not finished have none.",
+                {"type": "array", "items": {"type": "string", "enum": list(OUTCOMES)}},
             ),
         ),
     )
