@@ -25,6 +25,7 @@ from tests.conftest import MigratedDatabase, throwaway_database
 from tests.live_service import PROJECT
 
 ALIAS = "tasks"
+ATTEMPT_TASKS = "tests.worker.attempt_tasks."
 # Long: several Python processes may have to start on a busy machine.
 DEADLINE = 90.0
 

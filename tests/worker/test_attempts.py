@@ -8,13 +8,13 @@ import pytest
 
 from tasks_api.models import TaskRun
 from tasks_api.timestamps import timestamp
-from tests.worker.conftest import ALIAS, Store, Workers, cancel, wait_until
+from tests.worker.conftest import ALIAS, ATTEMPT_TASKS, Store, Workers, cancel, wait_until
 
 
 def test_an_attempt_that_fails_is_followed_by_another_until_one_succeeds(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    task_id = store.enqueue("fail_until", str(tmp_path / "mark"), 3)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_until", str(tmp_path / "mark"), 3)
     workers.start()
 
     task = store.wait_for(task_id)
@@ -35,7 +35,7 @@ def test_an_attempt_that_fails_is_followed_by_another_until_one_succeeds(
 def test_the_last_attempts_failure_is_the_tasks(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    task_id = store.enqueue("fail_until", str(tmp_path / "mark"), 9)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_until", str(tmp_path / "mark"), 9)
     workers.start()
 
     task = store.wait_for(task_id)
@@ -49,7 +49,7 @@ def test_the_last_attempts_failure_is_the_tasks(
 def test_only_named_exceptions_and_their_subclasses_are_followed_by_another_attempt(
     store: Store, workers: Workers, kind: str, attempts: int
 ) -> None:
-    task_id = store.enqueue("fail_with", kind)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_with", kind)
     workers.start()
 
     task = store.wait_for(task_id)
@@ -66,7 +66,7 @@ def test_a_call_may_ask_for_fewer_attempts_than_the_policy(
         "kwargs": {},
         "call": {"max_attempts": 2},
     }
-    task_id = store.enqueue("fail_until", args_kwargs=args_kwargs)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_until", args_kwargs=args_kwargs)
     workers.start()
 
     assert len(store.wait_for(task_id).worker_ids) == 2
@@ -75,7 +75,7 @@ def test_a_call_may_ask_for_fewer_attempts_than_the_policy(
 def test_an_attempt_that_took_too_long_is_followed_by_another_where_the_policy_names_that(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    task_id = store.enqueue("take_too_long_at_first", str(tmp_path / "mark"))
+    task_id = store.enqueue(ATTEMPT_TASKS + "take_too_long_at_first", str(tmp_path / "mark"))
     workers.start()
 
     task = store.wait_for(task_id)
@@ -89,7 +89,7 @@ def test_a_cancelled_task_that_fails_by_itself_is_not_tried_again(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
     mark, go = tmp_path / "mark", tmp_path / "go"
-    task_id = store.enqueue("fail_once_told", str(mark), str(go))
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_once_told", str(mark), str(go))
     parent = workers.start_and_wait()
     wait_until(mark.exists, what="begin of the task")
     with workers.stopped(parent):
@@ -102,7 +102,7 @@ def test_a_cancelled_task_that_fails_by_itself_is_not_tried_again(
 
 
 def test_all_errors_of_a_task_together_are_bounded(store: Store, workers: Workers) -> None:
-    task_id = store.enqueue("fail_again_at_length", 50_000)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_again_at_length", 50_000)
     workers.run_batch()
     wait_until(lambda: store.get(task_id).status == "FAILED", what="end of the task")
 
@@ -117,7 +117,7 @@ def test_a_task_that_would_expire_before_its_next_attempt_fails_at_once(
 ) -> None:
     in_a_minute = timestamp(datetime.now(UTC) + timedelta(seconds=60))
     args_kwargs = {"args": [], "kwargs": {}, "call": {"expires_at": in_a_minute}}
-    task_id = store.enqueue("fail_after_an_hour_again", args_kwargs=args_kwargs)
+    task_id = store.enqueue(ATTEMPT_TASKS + "fail_after_an_hour_again", args_kwargs=args_kwargs)
     workers.start()
 
     task = store.wait_for(task_id)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from tests.worker.conftest import Store, Workers, cancel, wait_until
+from tests.worker.conftest import ATTEMPT_TASKS, Store, Workers, cancel, wait_until
 
 CANCELLED = "tasks_api.exceptions.TaskCancelled"
 TIMED_OUT = "tasks_api.exceptions.TaskTimedOut"
@@ -32,7 +32,7 @@ def begin_and_cancel(
 def test_tasks_that_take_too_long_time_out_and_clean_up(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
-    names = ("take_too_long", "take_too_long_asynchronously")
+    names = (ATTEMPT_TASKS + "take_too_long", ATTEMPT_TASKS + "take_too_long_asynchronously")
     task_ids = {name: store.enqueue(name, str(tmp_path / name)) for name in names}
     following = store.enqueue("add", 1, 2)
     workers.start()
@@ -54,7 +54,7 @@ def test_a_running_task_is_cancelled_within_its_own_code(
     workers.start_and_wait(f"--processes={len(ways)}")
 
     for how, (traceback, mark) in begin_and_cancel(
-        store, tmp_path, "wait_until_cancelled", ways
+        store, tmp_path, ATTEMPT_TASKS + "wait_until_cancelled", ways
     ).items():
         assert "TaskCancelled: The task was cancelled while it ran." in traceback
         # What its `finally` block makes of a connection that is gone is not what ended it.
@@ -72,14 +72,16 @@ def test_a_running_task_that_does_not_end_is_ended_with_its_process(
         ways.append("query")
     workers.start_and_wait(f"--processes={len(ways)}")
 
-    for traceback, mark in begin_and_cancel(store, tmp_path, "wait_until_cancelled", ways).values():
+    for traceback, mark in begin_and_cancel(
+        store, tmp_path, ATTEMPT_TASKS + "wait_until_cancelled", ways
+    ).values():
         assert "did not end within 1 s of being told to" in traceback
         assert mark == "begun"
     assert store.wait_for(store.enqueue("add", 1, 2)).return_value == 3
 
 
 def test_a_running_coroutine_is_cancelled(store: Store, workers: Workers, tmp_path: Path) -> None:
-    name = "wait_until_cancelled_asynchronously"
+    name = ATTEMPT_TASKS + "wait_until_cancelled_asynchronously"
     ways = ["sleep", "gather", "yield", "compute", "group", "swallow", "query"]
     workers.start_and_wait(f"--processes={len(ways)}")
 
@@ -98,7 +100,7 @@ def test_a_running_coroutine_is_cancelled(store: Store, workers: Workers, tmp_pa
 
 
 def test_a_coroutine_finds_no_other_tasks_in_its_event_loop(store: Store, workers: Workers) -> None:
-    task_id = store.enqueue("wait_for_all_others")
+    task_id = store.enqueue(ATTEMPT_TASKS + "wait_for_all_others")
     workers.start()
 
     assert store.wait_for(task_id).return_value == "beside"
@@ -108,11 +110,15 @@ def test_of_hundreds_of_tasks_that_end_about_when_they_must_each_ends_once(
     store: Store, workers: Workers, tmp_path: Path
 ) -> None:
     chance = random.Random(time.time_ns())  # noqa: S311
-    kinds = ["race_with_time_limit"] * 6 + ["race_asynchronously"] * 4 + ["race_with_grace"]
+    kinds = (
+        [ATTEMPT_TASKS + "race_with_time_limit"] * 6
+        + [ATTEMPT_TASKS + "race_asynchronously"] * 4
+        + [ATTEMPT_TASKS + "race_with_grace"]
+    )
     lengths = {
-        "race_with_time_limit": (0.03, 0.07),
-        "race_asynchronously": (0.03, 0.07),
-        "race_with_grace": (0.08, 0.12),
+        ATTEMPT_TASKS + "race_with_time_limit": (0.03, 0.07),
+        ATTEMPT_TASKS + "race_asynchronously": (0.03, 0.07),
+        ATTEMPT_TASKS + "race_with_grace": (0.08, 0.12),
     }
     racing: dict[str, Path] = {}
     innocent: list[str] = []
