@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from tasks_api.backends.database.connections import interrupt
 from tasks_api.backends.database.deadline import database_answers_within
 from tasks_api.backends.database.failures import DATABASE_ERRORS
 from tasks_api.conf import tasks_api_settings
@@ -18,9 +19,6 @@ from tasks_api.conf import tasks_api_settings
 # psycopg's TransactionStatus: active, in a transaction, in a failed one; neither idle nor unknown,
 # which is that of a connection that is closed.
 _PSYCOPG_IN_TRANSACTION = {1, 2, 3}
-
-CANCEL_SECONDS = 1.0
-"""How long a server may take to be told to stop what it does."""
 
 
 def answer_seconds() -> float:
@@ -136,13 +134,8 @@ class ConnectionsOfOtherThreads:
         """Have what those of this task wait for end with an error; may be called from any thread."""
         with self._lock:
             opened = [one for one in self._opened if one not in self._of_earlier_tasks]
-        for wrapper in opened:
-            connection = wrapper.connection
-            with suppress(Exception):
-                if wrapper.vendor == "postgresql" and connection is not None:
-                    connection.cancel_safe(timeout=CANCEL_SECONDS)
-                elif wrapper.vendor == "sqlite" and connection is not None:
-                    connection.interrupt()
+        for connection in opened:
+            interrupt(connection)
 
     def _note(self, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         thread = threading.current_thread()

@@ -16,6 +16,7 @@ from django.tasks import TaskResultStatus
 from django.utils.json import normalize_json
 
 from tasks_api.exceptions import ResultNotStorable, ResultTooLarge
+from tasks_api.policy_options import path_of
 
 MAX_TRACEBACK_CHARACTERS = 64 * 1024
 MAX_ENTRY_CHARACTERS = 8 * 1024
@@ -132,8 +133,7 @@ def refused(verdict: Verdict, refusal: Exception) -> Verdict:
 
 
 def class_path(error_class: type[BaseException]) -> str:
-    path = f"{error_class.__module__}.{error_class.__qualname__}"
-    return storable(path[:MAX_CLASS_PATH_CHARACTERS])
+    return storable(path_of(error_class)[:MAX_CLASS_PATH_CHARACTERS])
 
 
 def storable(text: str) -> str:

@@ -61,10 +61,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def _give_up(self) -> None:
         """Close the connection; a server that is only slow is told to stop what it does for it."""
-        # Without this feature, psycopg's way to cancel may wait for ever itself.
-        if capabilities.has_cancel_safe():
-            with suppress(psycopg.Error, OSError):
-                self.cancel_safe(timeout=CANCEL_SECONDS)
+        cancel_statement(self)
         # Not `close()`, which may give it back to a pool.
         self.pgconn.finish()
 
@@ -74,6 +71,14 @@ class BoundedConnection(psycopg.Connection[Any]):
             if wrapper.connection is self:
                 with suppress(DatabaseError, InterfaceError):
                     wrapper.close()
+
+
+def cancel_statement(connection: psycopg.Connection[Any]) -> None:
+    """Tell the server to stop what it does for a connection, perhaps another thread's, as far as that is safe."""
+    # Without this feature, psycopg's way to cancel may wait for ever itself.
+    if capabilities.has_cancel_safe():
+        with suppress(psycopg.Error, OSError):
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def make_bounded(connection: psycopg.Connection[Any]) -> None:

@@ -1,7 +1,9 @@
 """The connections of this process: what is done to new ones, and to those that are no longer of use."""
 
 import math
+import sqlite3
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.db import connections
@@ -51,6 +53,18 @@ def renew_connections(error: BaseException) -> None:
         # As Django has noted; an error does not tell which database it is of.
         if connection.errors_occurred:
             _renew(connection)
+
+
+def interrupt(connection: BaseDatabaseWrapper) -> None:
+    """Have the statement that a connection, perhaps another thread's, waits for end with an error."""
+    if (opened := _opened_by_psycopg(connection)) is not None:
+        from tasks_api.backends.database import bounded_connection  # noqa: PLC0415
+
+        bounded_connection.cancel_statement(opened)
+    elif isinstance(opened := connection.connection, sqlite3.Connection):
+        # Unless its thread has closed it meanwhile.
+        with suppress(sqlite3.ProgrammingError):
+            opened.interrupt()
 
 
 def _renew(connection: BaseDatabaseWrapper) -> None:

@@ -32,7 +32,7 @@ from tasks_api.worker.verdicts import Verdict
 type Store = Callable[[TaskRow, Verdict], datetime]
 """Stores a verdict and returns when; raises what `Claims.finish()` raises."""
 
-type PutBack = Callable[[TaskRow, Limits, Verdict, float], bool]
+type TryAgain = Callable[[TaskRow, Limits, Verdict, float], bool]
 """Has a task tried again, as `Claims.put_back()` does."""
 
 
@@ -49,7 +49,7 @@ class TaskRunner:
         worker_id: str,
         page: SharedPage,
         store: Store,
-        put_back: PutBack,
+        put_back: TryAgain,
         max_result_bytes: int,
     ) -> None:
         self._worker_id = worker_id

@@ -22,13 +22,7 @@ type Receiver = Callable[[TaskEnded, FrameType | None], None]
 
 
 class Stops:
-    """
-    Listens for the parent while a task's code runs. It belongs to the main thread, where signals arrive.
-
-    Attributes:
-        error: what the running task, or the last one, was stopped with.
-
-    """
+    """Listens for the parent while a task's code runs; it belongs to the main thread, where signals arrive."""
 
     def __init__(self, page: SharedPage) -> None:
         self._page = page
@@ -37,7 +31,8 @@ class Stops:
         self._timeout: float | None = None
         self._is_listening = False
         self._receiver: Receiver = _raise
-        self.error: TaskEnded | None = None
+        # What the running task, or the last one, was stopped with.
+        self._error: TaskEnded | None = None
         signal.signal(STOP_SIGNAL, self._on_signal)
 
     def call(
@@ -57,7 +52,7 @@ class Stops:
             BaseException: what the code raises.
 
         """
-        self.error = None
+        self._error = None
         self._timeout = timeout
         try:
             try:
@@ -71,8 +66,8 @@ class Stops:
         except BaseException as error:
             # Again: a stop may have come in the midst of the first time. There is but one.
             self._end()
-            if self.error is not None and _comes_of(self.error, error):
-                raise self.error from error
+            if self._error is not None and _comes_of(self._error, error):
+                raise self._error from error
             raise
 
     def _end(self) -> None:
@@ -100,10 +95,10 @@ class Stops:
         if reason is None:
             return
         self._is_listening = False
-        self.error = self._error_of(reason)
-        self._receiver(self.error, frame)
+        self._error = self._error_for(reason)
+        self._receiver(self._error, frame)
 
-    def _error_of(self, reason: StopReason) -> TaskEnded:
+    def _error_for(self, reason: StopReason) -> TaskEnded:
         if reason == StopReason.CANCELLED:
             return TaskCancelled("The task was cancelled while it ran.")
         return TaskTimedOut(f"The attempt took longer than {self._timeout:g} s.")
